@@ -1,0 +1,119 @@
+//! The protocol's named things as several mechanisms read them: external prices, venues, feeds and markets.
+
+use std::collections::VecDeque;
+
+use bevy_ecs::prelude::Component;
+
+use crate::ledger::{AssetId, Slot};
+use crate::units::{Amount, Millis, Price, Span};
+
+/// The price of an asset that is made outside the world, in settlement coins. Absent for assets priced by trades.
+#[derive(Component, Clone, Copy, Debug)]
+pub struct External {
+    /// The present price.
+    pub price: Price,
+}
+
+/// Prices of the past, one per change, as far back as somebody's latency reaches.
+#[derive(Component, Clone, Debug, Default)]
+pub struct History {
+    points: VecDeque<(Millis, f64)>,
+}
+
+impl History {
+    /// The longest latency that can be asked for.
+    pub const REACH: Span = Span(24 * 3_600_000);
+
+    /// Notes the price at `time`.
+    pub fn push(&mut self, time: Millis, price: f64) {
+        while self.points.len() > 1 && self.points[1].0 + Self::REACH.0 <= time {
+            self.points.pop_front();
+        }
+        self.points.push_back((time, price));
+    }
+
+    /// The last price noted at or before `time`; the oldest one when none is that old.
+    #[must_use]
+    pub fn at(&self, time: Millis) -> Option<f64> {
+        let after = self.points.partition_point(|(noted, _)| *noted <= time);
+        self.points.get(after.saturating_sub(1)).map(|(_, price)| *price)
+    }
+}
+
+/// A constant-product pool of two assets. Its reserves lie in the ledger.
+#[derive(Component, Clone, Debug)]
+pub struct Venue {
+    /// The asset traded.
+    pub base: AssetId,
+    /// The asset it is priced in.
+    pub quote: AssetId,
+    /// Where the base reserve lies.
+    pub base_slot: Slot,
+    /// Where the quote reserve lies.
+    pub quote_slot: Slot,
+    /// Smallest base units in one coin.
+    pub base_scale: f64,
+    /// Smallest quote units in one coin.
+    pub quote_scale: f64,
+}
+
+/// What a feed last published.
+#[derive(Component, Clone, Copy, Debug, Default)]
+pub struct Feed {
+    /// The price, once there is one.
+    pub price: Option<Price>,
+    /// When it was published.
+    pub published: Millis,
+    /// Whether it is older than the feed allows.
+    pub stale: bool,
+    /// Variance of a report's noise (of the logarithm), for volatility estimates that correct for it.
+    pub noise_variance: f64,
+}
+
+/// A perpetual market against a pool: its open interest, its price and the pool's slot.
+#[derive(Component, Clone, Debug)]
+pub struct Market {
+    /// The asset whose price it follows.
+    pub base: AssetId,
+    /// The feed of its index, by place.
+    pub feed: usize,
+    /// The venues whose depth bounds it, by place; the first is the one strategies trade on.
+    pub venues: Vec<usize>,
+    /// The index and mark of this step, once the feed has published.
+    pub mark: Option<Price>,
+    /// Whether the mark may be traded on.
+    pub stale: bool,
+    /// Settlement units of one base unit at price 1.
+    pub unit: f64,
+    /// Smallest base units in one contract.
+    pub base_scale: f64,
+    /// Sum of long sizes.
+    pub long: Amount,
+    /// Sum of short sizes, as a positive number.
+    pub short: Amount,
+    /// Sum of all positions' costs.
+    pub cost: i128,
+    /// Factor that volatility puts on requirements.
+    pub margin_factor: f64,
+}
+
+impl Market {
+    /// Longs minus shorts: what the pool is short of.
+    #[must_use]
+    pub const fn skew(&self) -> Amount {
+        self.long - self.short
+    }
+}
+
+/// The protocol's own money: the counterparty pool, the insurance fund and the deposits that can be borrowed.
+#[derive(Component, Clone, Debug)]
+pub struct Funds {
+    /// Capital of the counterparty pool.
+    pub pool: Slot,
+    /// The insurance fund.
+    pub insurance: Slot,
+    /// Deposits that accounts may borrow against unrealized profit.
+    pub deposits: Slot,
+    /// What depositors are owed.
+    pub deposit_claims: Amount,
+}

@@ -1,0 +1,85 @@
+//! What happened, as rows: each event goes to one table, is noted inside the action's scope, and wakes its agent.
+
+use bevy_ecs::prelude::Resource;
+
+use crate::domain::{AccountId, AgentId};
+use crate::units::Amount;
+
+/// The table an event belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum EventTable {
+    /// Positions taken or closed by liquidation.
+    Liquidations,
+    /// Waterfall stages and everything else.
+    Events,
+}
+
+/// One thing that happened.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Event {
+    /// Its table.
+    pub table: EventTable,
+    /// What, as a stable snake_case word in the past tense.
+    pub what: &'static str,
+    /// Whose.
+    pub agent: Option<AgentId>,
+    /// On which margin account.
+    pub account: Option<AccountId>,
+    /// In which market, by place.
+    pub market: Option<usize>,
+    /// Signed size in the base asset's smallest unit.
+    pub size: Amount,
+    /// Price in quote per base, 0 when none applies.
+    pub price: f64,
+    /// Amount in the settlement asset's smallest unit.
+    pub amount: Amount,
+}
+
+impl Event {
+    /// An event of `table` with nothing else set.
+    #[must_use]
+    pub const fn new(table: EventTable, what: &'static str) -> Self {
+        Self { table, what, agent: None, account: None, market: None, size: 0, price: 0.0, amount: 0 }
+    }
+}
+
+/// The events of the step under way.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct Events {
+    list: Vec<Event>,
+}
+
+impl Events {
+    /// Adds one.
+    pub fn push(&mut self, event: Event) {
+        self.list.push(event);
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Forgets those after the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        self.list.truncate(len);
+    }
+
+    /// Those since `mark`.
+    #[must_use]
+    pub fn since(&self, mark: usize) -> &[Event] {
+        &self.list[mark.min(self.list.len())..]
+    }
+
+    /// Takes all of them.
+    pub fn take(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.list)
+    }
+}

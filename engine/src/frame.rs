@@ -1,0 +1,122 @@
+//! Tables as they leave the world: typed columns with names and units. Only the Record phase writes them.
+
+use std::sync::Arc;
+
+/// One column's values.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// Integers.
+    Int(Vec<i64>),
+    /// Floats.
+    Float(Vec<f64>),
+    /// Flags.
+    Flag(Vec<bool>),
+    /// Words of a small vocabulary.
+    Text(Vec<Arc<str>>),
+}
+
+/// One column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FrameColumn {
+    /// Its name.
+    pub name: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// One line.
+    pub doc: &'static str,
+    /// Its values.
+    pub data: Data,
+}
+
+/// A stretch of rows of one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// The table's name.
+    pub table: &'static str,
+    /// Its columns, all of one length.
+    pub columns: Vec<FrameColumn>,
+}
+
+impl Frame {
+    /// A table without rows.
+    #[must_use]
+    pub fn new(table: &'static str) -> Self {
+        Self { table, columns: Vec::new() }
+    }
+
+    /// Adds an empty column like `data`.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, unit: &'static str, doc: &'static str, data: Data) -> Self {
+        self.columns.push(FrameColumn { name, unit, doc, data });
+        self
+    }
+
+    /// The number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.columns.first().map_or(0, |column| match &column.data {
+            Data::Int(values) => values.len(),
+            Data::Float(values) => values.len(),
+            Data::Flag(values) => values.len(),
+            Data::Text(values) => values.len(),
+        })
+    }
+
+    /// Appends one row.
+    ///
+    /// # Panics
+    /// `Invariant:` when the row does not fit the columns.
+    pub fn push(&mut self, row: &[Item]) {
+        assert!(row.len() == self.columns.len(), "Invariant: a row of `{}` has {} values", self.table, row.len());
+        for (column, item) in self.columns.iter_mut().zip(row) {
+            match (&mut column.data, item) {
+                (Data::Int(values), Item::Int(value)) => values.push(*value),
+                (Data::Float(values), Item::Float(value)) => values.push(*value),
+                (Data::Flag(values), Item::Flag(value)) => values.push(*value),
+                (Data::Text(values), Item::Text(value)) => values.push(value.clone()),
+                _ => panic!("Invariant: `{}.{}` got {item:?}", self.table, column.name),
+            }
+        }
+    }
+
+    /// Takes the rows and leaves the columns empty.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let empty = self
+            .columns
+            .iter()
+            .map(|column| FrameColumn { data: column.data.empty(), ..column.clone_header() })
+            .collect();
+        std::mem::replace(self, Self { table: self.table, columns: empty })
+    }
+}
+
+impl FrameColumn {
+    fn clone_header(&self) -> Self {
+        Self { name: self.name, unit: self.unit, doc: self.doc, data: self.data.empty() }
+    }
+}
+
+impl Data {
+    fn empty(&self) -> Self {
+        match self {
+            Self::Int(_) => Self::Int(Vec::new()),
+            Self::Float(_) => Self::Float(Vec::new()),
+            Self::Flag(_) => Self::Flag(Vec::new()),
+            Self::Text(_) => Self::Text(Vec::new()),
+        }
+    }
+}
+
+/// One value of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// For an integer column.
+    Int(i64),
+    /// For a float column.
+    Float(f64),
+    /// For a flag column.
+    Flag(bool),
+    /// For a text column.
+    Text(Arc<str>),
+}

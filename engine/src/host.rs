@@ -1,0 +1,112 @@
+//! The seam to whatever decides for agents: asked once per cohort and hook, it answers with intents or values.
+//!
+//! The host lives outside the world. It never sees entities or components, only the frozen public view and the own
+//! columns it said it reads.
+
+use std::sync::Arc;
+
+use crate::action::Intent;
+use crate::clock::Now;
+use crate::domain::{AgentId, CohortId};
+use crate::registry::Handle;
+use crate::rng::Streams;
+use crate::units::Span;
+use crate::view::{Columns, Public, Reads};
+
+/// A function of a strategy that the engine calls.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Hook {
+    /// `report(me, feed)` in Oracle: a price, or nothing.
+    Report,
+    /// `liquidate(me, account)` in Liquidate: actions.
+    Liquidate,
+    /// `decide(me, world)` in Decide: actions.
+    Decide,
+}
+
+impl Hook {
+    /// All hooks.
+    pub const ALL: [Self; 3] = [Self::Report, Self::Liquidate, Self::Decide];
+
+    /// The function's name in scripts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Liquidate => "liquidate",
+            Self::Decide => "decide",
+        }
+    }
+}
+
+/// When an agent wants to be asked to decide. With no condition at all it is asked every step.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Wake {
+    /// At the latest this long after it was last asked.
+    pub every: Option<Span>,
+    /// When the watched market's mark has moved by this ratio since it was last asked.
+    pub moves: Option<f64>,
+    /// When something happened to its own accounts.
+    pub own: bool,
+}
+
+/// One question to all awake agents of a cohort.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// Which hook.
+    pub hook: Hook,
+    /// The current step.
+    pub now: Now,
+    /// The cohort, whose agents share a strategy.
+    pub cohort: CohortId,
+    /// The agents asked, in order; a row of every column each.
+    pub agents: &'a [AgentId],
+    /// Their stable keys, for [`Streams`].
+    pub keys: &'a [u64],
+    /// What the question is about: the feed of `report`, the account of `liquidate`.
+    pub subject: Option<Handle>,
+    /// Public fields of the subject account, by place in `Registry::public` (NaN for fields of other kinds).
+    pub subject_values: &'a [f64],
+    /// The own fields that the hook reads.
+    pub own: &'a Columns,
+    /// The frozen public view.
+    pub public: &'a Public,
+    /// Random streams of the run.
+    pub streams: Streams,
+}
+
+/// What a hook answered.
+#[derive(Clone, Debug, Default)]
+pub struct Replies {
+    /// Actions asked for, in the order of agents and then of calls.
+    pub intents: Vec<Intent>,
+    /// Values returned, with the row of the agent that returned them.
+    pub values: Vec<(usize, f64)>,
+    /// Scripts that failed; their agent's actions of this hook are not among the intents.
+    pub faults: Vec<Fault>,
+}
+
+/// A strategy's failure: data, never an error of the run.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Fault {
+    /// Whose decision failed.
+    pub agent: AgentId,
+    /// In which hook.
+    pub hook: Hook,
+    /// `file:line:column`.
+    pub place: Arc<str>,
+    /// One printable line.
+    pub message: Arc<str>,
+}
+
+/// Decides for agents.
+pub trait Host {
+    /// When agents of the cohort want to be asked; called once, before the first step.
+    fn wake(&mut self, cohort: CohortId) -> Wake;
+
+    /// The own fields the hook reads, or `None` when the cohort's strategy has no such hook; called once.
+    fn reads(&mut self, cohort: CohortId, hook: Hook) -> Option<Reads>;
+
+    /// Answers for all agents of one question.
+    fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies);
+}

@@ -1,0 +1,49 @@
+//! Questions that a mechanism puts to agents in its phase, and the values they answered with.
+
+use std::collections::BTreeMap;
+
+use bevy_ecs::prelude::Resource;
+
+use crate::domain::{AgentId, CohortId};
+use crate::registry::Handle;
+
+/// One question to agents of one cohort.
+#[derive(Clone, Debug)]
+pub struct Inquiry {
+    /// The cohort.
+    pub cohort: CohortId,
+    /// The agents asked.
+    pub agents: Vec<AgentId>,
+    /// What it is about.
+    pub subject: Option<Handle>,
+}
+
+/// Questions of the phase under way; a mechanism's Prepare system adds them.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct Inquiries(Vec<Inquiry>);
+
+impl Inquiries {
+    /// Adds a question.
+    pub fn push(&mut self, inquiry: Inquiry) {
+        self.0.push(inquiry);
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<Inquiry> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+/// Values answered in the phase under way, by subject and agent; the mechanism's Settle system takes them.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct Answers(BTreeMap<(Option<Handle>, AgentId), f64>);
+
+impl Answers {
+    pub(crate) fn add(&mut self, subject: Option<Handle>, values: impl Iterator<Item = (AgentId, f64)>) {
+        self.0.extend(values.map(|(agent, value)| ((subject, agent), value)));
+    }
+
+    /// Takes all values.
+    pub fn take(&mut self) -> BTreeMap<(Option<Handle>, AgentId), f64> {
+        std::mem::take(&mut self.0)
+    }
+}

@@ -1,0 +1,338 @@
+//! Push feeds: staked nodes observe venues with latency and noise, report, and a rule aggregates when heartbeat or
+//! deviation asks for a round. Guard rails: quorum of reporting stake, a collar a minute, staleness.
+
+use std::collections::BTreeMap;
+
+use bevy_ecs::prelude::{Component, Query, Res, ResMut, Resource, World};
+use serde::Deserialize;
+
+use crate::clock::Now;
+use crate::domain::{Agent, AgentId, CohortId, Cohorts, Feed, History, Roster};
+use crate::inquiry::{Answers, Inquiries, Inquiry};
+use crate::ledger::Ledger;
+use crate::math::oracle;
+use crate::mechanism::{Mechanism, Setup};
+use crate::params;
+use crate::phase::{Half, Phase};
+use crate::population::Stake;
+use crate::probe::{Cell, Probe};
+use crate::registry::{BlockSpec, Directory, Handle, Kind, Registry, part};
+use crate::rng::{Streams, name_key, splitmix};
+use crate::rule::{Rule, RuleFn, RuleKind};
+use crate::scenario::{Role, SetupError};
+use crate::units::{Price, Span};
+use crate::view::{FieldKind, OwnField, OwnScope, PublicField, Rows};
+
+const FEEDS: &str = "protocol.feeds";
+
+/// Oracle feeds.
+pub(super) struct Oracle;
+
+/// A feed's block.
+#[derive(Component, Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FeedTerms {
+    /// Venues, or assets with an external price; nodes observe the lower median of them.
+    sources: Vec<String>,
+    /// The aggregation rule's name.
+    rule: String,
+    /// Longest time between publications while nodes report.
+    heartbeat: Span,
+    /// Age at which the price counts as stale.
+    staleness: Span,
+    /// Change that publishes before the heartbeat.
+    deviation: f64,
+    /// Share of stake that must report.
+    quorum: f64,
+    /// Largest change a minute, compounding.
+    collar_per_minute: f64,
+    /// Deviation of the logarithm of the noise that all nodes share.
+    common_noise: f64,
+    /// Deviation of the logarithm of each node's own noise.
+    own_noise: f64,
+}
+
+impl Default for FeedTerms {
+    fn default() -> Self {
+        Self {
+            sources: Vec::new(),
+            rule: "stake_weighted_lower_median".into(),
+            heartbeat: Span(60_000),
+            staleness: Span(300_000),
+            deviation: 0.005,
+            quorum: 0.5,
+            collar_per_minute: 1e6,
+            common_noise: 0.0,
+            own_noise: 0.0,
+        }
+    }
+}
+
+/// What a feed needs at run time: its sources, its nodes and its rule, resolved.
+#[derive(Component, Clone)]
+struct Network {
+    place: usize,
+    key: u64,
+    sources: Vec<bevy_ecs::entity::Entity>,
+    cohorts: Vec<CohortId>,
+    rule: RuleFn,
+}
+
+/// What nodes observed in the step under way: a row per feed, an entry per agent (NaN for agents that are no nodes).
+#[derive(Resource, Clone, Debug, Default)]
+struct Observations(Vec<BTreeMap<AgentId, f64>>);
+
+impl Mechanism for Oracle {
+    fn name(&self) -> &'static str {
+        "oracle"
+    }
+
+    fn declare(&self, registry: &mut Registry) {
+        registry
+            .blocks
+            .push(BlockSpec { path: FEEDS, doc: "Price feeds: sources, rule, heartbeat, guard rails and noise each." });
+        registry.params.extend(params![FeedTerms, Kind::Feed, "protocol.feeds";
+            deviation: "ratio", 0.0, 10.0, "Change that publishes before the heartbeat.";
+            quorum: "ratio", 0.0, 1.0, "Share of stake that must report for a round to count.";
+            collar_per_minute: "ratio/min", 1e-6, 1e6, "Largest change of the published price a minute, compounding; 1e6 is no collar.";
+            common_noise: "log ratio", 0.0, 1.0, "Deviation of the noise that all nodes share.";
+            own_noise: "log ratio", 0.0, 1.0, "Deviation of each node's own noise.";
+        ]);
+        registry.rules.extend([
+            Rule {
+                kind: RuleKind::Aggregate,
+                name: "stake_weighted_lower_median",
+                doc: "The first report at which half of the reporting stake is reached.",
+                eval: lower_median,
+            },
+            Rule {
+                kind: RuleKind::Aggregate,
+                name: "stake_weighted_mean",
+                doc: "The mean by stake: one node can move it without bound.",
+                eval: mean,
+            },
+        ]);
+        let public = |name, kind, unit, doc, read| PublicField { of: Kind::Feed, name, kind, unit, doc, read };
+        registry.public.extend([
+            public("price", FieldKind::Number, "coins", "The price last published, 0 before the first.", price),
+            public("age", FieldKind::Number, "s", "Time since it was published.", age),
+            public("stale", FieldKind::Flag, "", "Whether it is older than the feed allows.", |world, place| {
+                if part::<Feed>(world, Kind::Feed, place).is_none_or(|feed| feed.stale) { 1.0 } else { 0.0 }
+            }),
+        ]);
+        registry.own.push(OwnField {
+            scope: OwnScope::Feed,
+            name: "observation",
+            unit: "coins",
+            doc: "What this node saw for the feed in this step: the sources' price its latency ago, with noise.",
+            gather: observations,
+        });
+        let probe = |name, unit, doc, read| Probe { kind: Kind::Feed, name, unit, doc, read };
+        registry.probes.extend([
+            probe("price", "coins", "The price last published, 0 before the first.", |world, place| {
+                Cell::Float(price(world, place))
+            }),
+            probe("age", "s", "Time since it was published.", |world, place| Cell::Float(age(world, place))),
+            probe("stale", "flag", "Whether it is older than the feed allows.", |world, place| {
+                Cell::Flag(part::<Feed>(world, Kind::Feed, place).is_none_or(|feed| feed.stale))
+            }),
+        ]);
+    }
+
+    fn build(&self, setup: &mut Setup<'_>) -> Result<(), SetupError> {
+        let blocks: BTreeMap<String, FeedTerms> = setup.block(FEEDS)?.unwrap_or_default();
+        let count = blocks.len();
+        for (name, terms) in blocks {
+            open_feed(setup, &name, terms)?;
+        }
+        setup.world.insert_resource(Observations(vec![BTreeMap::new(); count]));
+        setup.state::<FeedTerms>();
+        setup.state::<Feed>();
+        setup.system(Phase::Oracle, Half::Prepare, observe);
+        setup.system(Phase::Oracle, Half::Settle, publish);
+        Ok(())
+    }
+}
+
+fn open_feed(setup: &mut Setup<'_>, name: &str, terms: FeedTerms) -> Result<(), SetupError> {
+    let path = format!("{FEEDS}.{name}");
+    let registry = setup.world.resource::<Registry>();
+    let rules: Vec<&Rule> = registry.rules.iter().filter(|rule| rule.kind == RuleKind::Aggregate).collect();
+    let rule =
+        rules.iter().find(|rule| rule.name == terms.rule).map(|rule| rule.eval).ok_or_else(|| SetupError::Name {
+            path: format!("{path}.rule"),
+            what: "aggregation rule",
+            name: terms.rule.clone(),
+            known: rules.iter().map(|rule| rule.name.to_owned()).collect(),
+        })?;
+    let sources =
+        terms.sources.iter().map(|source| find_source(setup, source, &path)).collect::<Result<Vec<_>, _>>()?;
+    if sources.is_empty() {
+        return Err(SetupError::value(
+            path,
+            "expected `sources: [\"…\"]` with at least one venue or externally priced asset",
+        ));
+    }
+    let cohorts = nodes_of(setup.world, name);
+    if cohorts.is_empty() {
+        return Err(SetupError::value(
+            path,
+            format!(
+                "no cohort of role `oracle` reports to `{name}`; bind one with `bind: {{\"feed\": \"{name}\"}}`, or leave `bind` out to report to every feed"
+            ),
+        ));
+    }
+    let place = setup.world.resource::<Directory>().count(Kind::Feed);
+    let noise = terms.own_noise * terms.own_noise + terms.common_noise * terms.common_noise;
+    let network = Network { place, key: name_key(name), sources, cohorts, rule };
+    setup.spawn(Kind::Feed, name, (terms, network, Feed { noise_variance: noise, stale: true, ..Feed::default() }));
+    Ok(())
+}
+
+fn find_source(setup: &Setup<'_>, name: &str, path: &str) -> Result<bevy_ecs::entity::Entity, SetupError> {
+    let directory = setup.world.resource::<Directory>();
+    let candidates = [Kind::Venue, Kind::Asset]
+        .map(|kind| directory.find(kind, name).and_then(|place| directory.entity(kind, place)));
+    let priced = |entity: &bevy_ecs::entity::Entity| setup.world.get::<History>(*entity).is_some();
+    candidates.into_iter().flatten().find(priced).ok_or_else(|| {
+        let venues = directory.names(Kind::Venue).map(str::to_owned);
+        let assets =
+            directory.names(Kind::Asset).zip(directory.entities(Kind::Asset)).filter(|(_, entity)| priced(entity));
+        SetupError::Name {
+            path: format!("{path}.sources"),
+            what: "venue or externally priced asset",
+            name: name.to_owned(),
+            known: venues.chain(assets.map(|(name, _)| name.to_owned())).collect(),
+        }
+    })
+}
+
+/// Cohorts of nodes bound to the feed, or to none in particular.
+fn nodes_of(world: &World, feed: &str) -> Vec<CohortId> {
+    let cohorts = world.resource::<Cohorts>().0.iter().enumerate();
+    let reports = cohorts.filter(|(_, cohort)| {
+        cohort.role == Role::Oracle
+            && !cohort.agents.is_empty()
+            && cohort.bind.get("feed").is_none_or(|bound| bound == feed)
+    });
+    reports.filter_map(|(place, _)| u16::try_from(place).ok()).map(CohortId).collect()
+}
+
+fn observe(
+    feeds: Query<'_, '_, (&Network, &FeedTerms)>,
+    histories: Query<'_, '_, &History>,
+    agents: Query<'_, '_, &Agent>,
+    population: (Res<'_, Roster>, Res<'_, Cohorts>),
+    time: (Res<'_, Now>, Res<'_, Streams>),
+    mut seen: ResMut<'_, Observations>,
+    mut inquiries: ResMut<'_, Inquiries>,
+) {
+    let ((roster, cohorts), (now, streams)) = (population, time);
+    let mut asked: Vec<(usize, Inquiry)> = Vec::new();
+    for (network, terms) in &feeds {
+        let common = streams.stream("oracle.common", network.key, now.step).normal() * terms.common_noise;
+        let row = &mut seen.0[network.place];
+        row.clear();
+        for cohort in &network.cohorts {
+            let range = cohorts.0[usize::from(cohort.0)].agents.clone();
+            for id in range.clone().map(AgentId) {
+                let Some(agent) = roster.agent(id).and_then(|entity| agents.get(entity).ok()) else { continue };
+                let at = now.time.saturating_sub(agent.latency.0);
+                let mut prices: Vec<f64> =
+                    network.sources.iter().filter_map(|entity| histories.get(*entity).ok()?.at(at)).collect();
+                prices.sort_by(f64::total_cmp);
+                let Some(price) = prices.get(prices.len().saturating_sub(1) / 2) else { continue };
+                let own = streams.stream("oracle.own", splitmix(network.key) ^ agent.key, now.step).normal()
+                    * terms.own_noise;
+                row.insert(id, price * libm::exp(common + own));
+            }
+            let place = u32::try_from(network.place).unwrap_or(u32::MAX);
+            let subject = Some(Handle { kind: Kind::Feed, index: place });
+            asked.push((network.place, Inquiry { cohort: *cohort, agents: range.map(AgentId).collect(), subject }));
+        }
+    }
+    asked.sort_by_key(|(place, inquiry)| (*place, inquiry.cohort));
+    for (_, inquiry) in asked {
+        inquiries.push(inquiry);
+    }
+}
+
+fn publish(
+    mut feeds: Query<'_, '_, (&Network, &FeedTerms, &mut Feed)>,
+    nodes: Query<'_, '_, &Stake>,
+    roster: Res<'_, Roster>,
+    ledger: Res<'_, Ledger>,
+    now: Res<'_, Now>,
+    mut answers: ResMut<'_, Answers>,
+    seen: Res<'_, Observations>,
+) {
+    let answers = answers.take();
+    for (network, terms, mut feed) in &mut feeds {
+        let place = u32::try_from(network.place).unwrap_or(u32::MAX);
+        let subject = Some(Handle { kind: Kind::Feed, index: place });
+        let (mut prices, mut stakes, mut all) = (Vec::new(), Vec::new(), 0.0);
+        for agent in seen.0[network.place].keys() {
+            let stake = stake_of(*agent, &nodes, &roster, &ledger);
+            all += stake;
+            if let Some(price) = answers.get(&(subject, *agent)).filter(|price| Price::new(**price).is_some()) {
+                prices.push(*price);
+                stakes.push(stake);
+            }
+        }
+        let reporting: f64 = stakes.iter().sum();
+        let mut result = Vec::new();
+        if reporting > 0.0 && reporting >= terms.quorum * all {
+            (network.rule)(&[&prices, &stakes], &mut result);
+        }
+        if let Some(price) = result.first().copied() {
+            consider(&mut feed, terms, price, *now);
+        }
+        feed.stale = feed.price.is_none() || now.time - feed.published > terms.staleness.0;
+    }
+}
+
+/// Stake as a weight; a node without stake weighs nothing.
+#[allow(clippy::cast_precision_loss)]
+fn stake_of(agent: AgentId, nodes: &Query<'_, '_, &Stake>, roster: &Roster, ledger: &Ledger) -> f64 {
+    let stake = roster.agent(agent).and_then(|entity| nodes.get(entity).ok());
+    stake.map_or(0.0, |stake| ledger.balance(stake.0) as f64)
+}
+
+/// Publishes `price`, held in its collar, when heartbeat or deviation asks for it.
+fn consider(feed: &mut Feed, terms: &FeedTerms, price: f64, now: Now) {
+    let elapsed = Span(now.time - feed.published);
+    let next = match feed.price {
+        None => price,
+        Some(last) => {
+            let moved = (price / last.get() - 1.0).abs() >= terms.deviation;
+            if elapsed < terms.heartbeat && !moved {
+                return;
+            }
+            oracle::collared(price, last.get(), terms.collar_per_minute, elapsed.seconds() / 60.0)
+        }
+    };
+    feed.price = Some(Price::saturating(next));
+    feed.published = now.time;
+}
+
+fn lower_median(columns: &[&[f64]], out: &mut Vec<f64>) {
+    out.extend(oracle::weighted_lower_median(columns[0], columns[1]));
+}
+
+fn mean(columns: &[&[f64]], out: &mut Vec<f64>) {
+    out.extend(oracle::weighted_mean(columns[0], columns[1]));
+}
+
+fn price(world: &World, place: usize) -> f64 {
+    part::<Feed>(world, Kind::Feed, place).and_then(|feed| feed.price).map_or(0.0, Price::get)
+}
+
+fn age(world: &World, place: usize) -> f64 {
+    let now = world.resource::<Now>().time;
+    part::<Feed>(world, Kind::Feed, place).map_or(0.0, |feed| Span(now.saturating_sub(feed.published)).seconds())
+}
+
+fn observations(world: &World, rows: Rows<'_>, out: &mut Vec<f64>) {
+    let seen = &world.resource::<Observations>().0[rows.first];
+    out.extend(rows.agents.iter().map(|agent| seen.get(agent).copied().unwrap_or(f64::NAN)));
+}

@@ -1,0 +1,422 @@
+//! Who bears a loss: the bankrupt account's margin, the insurance fund, winners by auto-deleveraging, everyone — in the
+//! order the scenario configures. What no stage covers is written off by whom it is owed to.
+
+use bevy_ecs::prelude::{Component, World};
+use serde::Deserialize;
+
+use crate::action::Rejected;
+use crate::domain::{
+    Account, AccountId, Funds, LiquidationRoute, LiquidationTerms, Market, Position, Positions, Roster,
+};
+use crate::event::{Event, EventTable};
+use crate::ledger::Ledger;
+use crate::math::liquidation::bankruptcy_price;
+use crate::mechanism::{Assets, Mechanism, Setup};
+use crate::mechanisms::liquidation::open_accounts;
+use crate::phase::{Half, Phase};
+use crate::probe::{Cell, Outcome, Probe};
+use crate::registry::{BlockSpec, Kind, Registry, part};
+use crate::rule::{Rule, RuleFn, RuleKind};
+use crate::scenario::SetupError;
+use crate::settlement::{self, Trade};
+use crate::tx::Tx;
+use crate::units::{Amount, Rounding, share};
+use crate::valuation;
+
+const WATERFALL: &str = "protocol.waterfall";
+
+/// The loss waterfall.
+pub(super) struct Waterfall;
+
+/// One layer of loss absorption.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Layer {
+    /// The bankrupt account's own collateral.
+    Margin,
+    /// The insurance fund.
+    Insurance,
+    /// Winners' positions are closed at the bankrupt account's bankruptcy price.
+    AutoDeleverage,
+    /// Depositors for what was borrowed, all solvent accounts' cash for the rest, pro rata.
+    Socialized,
+}
+
+/// The block `protocol.waterfall`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WaterfallBlock {
+    order: Vec<Layer>,
+    deleverage_rank: String,
+}
+
+impl Default for WaterfallBlock {
+    fn default() -> Self {
+        Self {
+            order: vec![Layer::Margin, Layer::Insurance, Layer::AutoDeleverage, Layer::Socialized],
+            deleverage_rank: "profit_times_leverage".into(),
+        }
+    }
+}
+
+/// The configured order and the ranking rule.
+#[derive(Component, Clone)]
+struct Order {
+    layers: Vec<Layer>,
+    rank: RuleFn,
+}
+
+/// What each layer has borne, in settlement units.
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Losses {
+    deficits: Amount,
+    insurance: Amount,
+    deleveraged: Amount,
+    socialized: Amount,
+    written_off: Amount,
+}
+
+impl Mechanism for Waterfall {
+    fn name(&self) -> &'static str {
+        "waterfall"
+    }
+
+    fn declare(&self, registry: &mut Registry) {
+        registry.blocks.push(BlockSpec {
+            path: WATERFALL,
+            doc: "The order in which layers absorb a bankrupt account's loss, and who is deleveraged first.",
+        });
+        registry.rules.extend([
+            Rule {
+                kind: RuleKind::DeleverageRank,
+                name: "profit_times_leverage",
+                doc: "Profit × leverage, the exchanges' usual queue.",
+                eval: profit_times_leverage,
+            },
+            Rule {
+                kind: RuleKind::DeleverageRank,
+                name: "profit",
+                doc: "Largest profit first.",
+                eval: |columns, out| out.extend_from_slice(columns[0]),
+            },
+        ]);
+        let outcome = |name, doc, read| Outcome { name, unit: "coins", doc, read };
+        registry.outcomes.extend([
+            outcome("deficits", "Losses of bankrupt accounts beyond their own margin.", |world| {
+                loss(world, |losses| losses.deficits)
+            }),
+            outcome("insurance_paid", "What the insurance fund bore.", |world| loss(world, |losses| losses.insurance)),
+            outcome("deleveraged", "Profit that winners gave up by auto-deleveraging.", |world| {
+                loss(world, |losses| losses.deleveraged)
+            }),
+            outcome("socialized", "What depositors and solvent accounts bore.", |world| {
+                loss(world, |losses| losses.socialized)
+            }),
+            outcome("written_off", "What no layer covered.", |world| loss(world, |losses| losses.written_off)),
+        ]);
+        let probe = |name, doc, read| Probe { kind: Kind::Protocol, name, unit: "coins", doc, read };
+        registry.probes.extend([
+            probe("deficits", "Losses beyond margin so far.", |world, _| {
+                Cell::Float(loss(world, |losses| losses.deficits))
+            }),
+            probe("insurance_fund", "The insurance fund.", |world, _| Cell::Float(insurance(world))),
+            probe("deleveraged", "Profit given up by auto-deleveraging so far.", |world, _| {
+                Cell::Float(loss(world, |losses| losses.deleveraged))
+            }),
+            probe("socialized", "Losses borne by depositors and solvent accounts so far.", |world, _| {
+                Cell::Float(loss(world, |losses| losses.socialized))
+            }),
+            probe("written_off", "Losses no layer covered so far.", |world, _| {
+                Cell::Float(loss(world, |losses| losses.written_off))
+            }),
+        ]);
+    }
+
+    fn build(&self, setup: &mut Setup<'_>) -> Result<(), SetupError> {
+        let block: WaterfallBlock = setup.block(WATERFALL)?.unwrap_or_default();
+        let mut layers = block.order;
+        if (1..layers.len()).any(|place| layers[..place].contains(&layers[place])) {
+            return Err(SetupError::value(format!("{WATERFALL}.order"), "a layer stands twice"));
+        }
+        if !layers.contains(&Layer::Margin) {
+            layers.insert(0, Layer::Margin);
+        }
+        let registry = setup.world.resource::<Registry>();
+        let rules: Vec<&Rule> = registry.rules.iter().filter(|rule| rule.kind == RuleKind::DeleverageRank).collect();
+        let rank =
+            rules.iter().find(|rule| rule.name == block.deleverage_rank).map(|rule| rule.eval).ok_or_else(|| {
+                SetupError::Name {
+                    path: format!("{WATERFALL}.deleverage_rank"),
+                    what: "deleveraging rule",
+                    name: block.deleverage_rank.clone(),
+                    known: rules.iter().map(|rule| rule.name.to_owned()).collect(),
+                }
+            })?;
+        setup.protocol((Order { layers, rank }, Losses::default()));
+        setup.state::<Losses>();
+        setup.system(Phase::Liquidate, Half::Settle, resolve_bankrupt_accounts);
+        Ok(())
+    }
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn loss(world: &World, pick: fn(&Losses) -> Amount) -> f64 {
+    let scale = world.resource::<Assets>().settlement_scale();
+    part::<Losses>(world, Kind::Protocol, 0).map_or(0.0, |losses| pick(losses) as f64 / scale)
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn insurance(world: &World) -> f64 {
+    let scale = world.resource::<Assets>().settlement_scale();
+    part::<Funds>(world, Kind::Protocol, 0)
+        .map_or(0.0, |funds| world.resource::<Ledger>().balance(funds.insurance) as f64 / scale)
+}
+
+/// Where winners are deleveraged, bankrupt accounts are closed at once; otherwise keepers close them first.
+fn resolve_bankrupt_accounts(world: &mut World) {
+    let Some(order) = part::<Order>(world, Kind::Protocol, 0) else { return };
+    if !order.layers.contains(&Layer::AutoDeleverage) {
+        return;
+    }
+    let bankrupt: Vec<AccountId> = open_accounts(world).filter(|(_, risk)| risk.nc < 0).map(|(id, _)| id).collect();
+    for id in bankrupt {
+        // An amount beyond 64 bits leaves the account as it was; it is looked at again in the next step.
+        let _ = Tx::new(world).scope(|tx| resolve(tx, id));
+    }
+}
+
+/// Resolves an account whose loss is final: nothing open, and less than nothing left.
+pub(super) fn resolve_if_crystallized(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Rejected> {
+    let entity = tx.account_entity(id)?;
+    let (account, positions) = (tx.get::<Account>(entity)?, tx.get::<Positions>(entity)?);
+    let route = tx.get::<LiquidationTerms>(tx.protocol()?)?.route;
+    let final_loss = positions.0.is_empty() || route == LiquidationRoute::Pool;
+    if final_loss && valuation::risk(tx.world(), account, positions).nc < 0 { resolve(tx, id) } else { Ok(()) }
+}
+
+/// Runs the layers over an account's loss, closes what is still open with the pool, and writes off the rest.
+pub(super) fn resolve(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Rejected> {
+    let nc = net_collateral(tx, id)?;
+    if nc >= 0 {
+        return close_all(tx, id);
+    }
+    let protocol = tx.protocol()?;
+    let order = tx.get::<Order>(protocol)?.clone();
+    // Without its own margin the account is short of this much; layers in turn bear it.
+    let mut need = tx.balance(tx.account(id)?.margin).checked_sub(nc).ok_or(Rejected::OVERFLOW)?;
+    let mut before = *tx.get::<Losses>(protocol)?;
+    before.deficits = before.deficits.saturating_sub(nc);
+    for layer in &order.layers {
+        let borne = match layer {
+            Layer::Margin => need.min(tx.balance(tx.account(id)?.margin)),
+            Layer::Insurance => pay_from_insurance(tx, id, need)?,
+            Layer::AutoDeleverage => deleverage(tx, id, need, order.rank)?,
+            Layer::Socialized => socialize(tx, id, need)?,
+        };
+        need -= borne;
+        match layer {
+            Layer::Margin => {}
+            Layer::Insurance => before.insurance = before.insurance.saturating_add(borne),
+            Layer::AutoDeleverage => before.deleveraged = before.deleveraged.saturating_add(borne),
+            Layer::Socialized => before.socialized = before.socialized.saturating_add(borne),
+        }
+        note(tx, id, layer_word(*layer), borne)?;
+    }
+    close_all(tx, id)?;
+    let lost = write_off(tx, id)?;
+    before.written_off = before.written_off.saturating_add(lost);
+    note(tx, id, "loss_written_off", lost)?;
+    *tx.write::<Losses>(protocol).ok_or(Rejected::NOT_FOUND)? = before;
+    Ok(())
+}
+
+const fn layer_word(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Margin => "loss_on_margin",
+        Layer::Insurance => "loss_on_insurance",
+        Layer::AutoDeleverage => "loss_on_winners",
+        Layer::Socialized => "loss_socialized",
+    }
+}
+
+fn note(tx: &mut Tx<'_>, id: AccountId, what: &'static str, amount: Amount) -> Result<(), Rejected> {
+    if amount != 0 {
+        let agent = Some(tx.account(id)?.owner);
+        tx.note(Event { agent, account: Some(id), amount, ..Event::new(EventTable::Events, what) });
+    }
+    Ok(())
+}
+
+fn net_collateral(tx: &Tx<'_>, id: AccountId) -> Result<Amount, Rejected> {
+    let entity = tx.account_entity(id)?;
+    Ok(valuation::risk(tx.world(), tx.get::<Account>(entity)?, tx.get::<Positions>(entity)?).nc)
+}
+
+fn pay_from_insurance(tx: &mut Tx<'_>, id: AccountId, need: Amount) -> Result<Amount, Rejected> {
+    let (margin, fund) = (tx.account(id)?.margin, tx.get::<Funds>(tx.protocol()?)?.insurance);
+    tx.transfer_up_to(fund, margin, need, "loss_cover")
+}
+
+/// Closes the account's positions against winners at the price at which the remaining need is gone; returns by how
+/// much that raised its net collateral.
+fn deleverage(tx: &mut Tx<'_>, id: AccountId, need: Amount, rank: RuleFn) -> Result<Amount, Rejected> {
+    let before = net_collateral(tx, id)?;
+    let positions = tx.get::<Positions>(tx.account_entity(id)?)?.0.clone();
+    for position in positions {
+        let left = need - (net_collateral(tx, id)? - before);
+        if left > 0 {
+            deleverage_position(tx, id, (position, left), rank)?;
+        }
+    }
+    Ok(net_collateral(tx, id)? - before)
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn deleverage_position(
+    tx: &mut Tx<'_>,
+    id: AccountId,
+    what: (Position, Amount),
+    rank: RuleFn,
+) -> Result<Amount, Rejected> {
+    let (position, need) = what;
+    let place = usize::from(position.market);
+    let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?.clone();
+    let mark = market.mark.ok_or(Rejected::STALE)?.get();
+    let price = bankruptcy_price(mark, position.size as f64 * market.unit, -(need as f64));
+    let price = if price > 0.0 { price } else { 0.0 };
+    let mut open = position.size;
+    for winner in winners(tx.world(), id, (place, position.size), rank) {
+        let held = super::perp::position(tx, winner, place)?.map_or(0, |position| position.size);
+        let size = open.abs().min(held.abs()) * open.signum();
+        if size == 0 {
+            break;
+        }
+        // Rounded against the account, so that no winner gives up more than the need.
+        let cost = valuation::value(&market, -size, price, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
+        let at_mark = valuation::value(&market, -size, mark, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
+        settlement::trade(tx, Trade { account: id, market: place, size: -size, cost })?;
+        settlement::trade(tx, Trade { account: winner, market: place, size, cost: -cost })?;
+        let agent = Some(tx.account(winner)?.owner);
+        tx.note(Event {
+            agent,
+            account: Some(winner),
+            market: Some(place),
+            size,
+            price,
+            amount: at_mark - cost,
+            ..Event::new(EventTable::Events, "deleveraged")
+        });
+        open -= size;
+        if open == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Accounts with a profit on the other side of `size`, in the order in which they are deleveraged.
+#[allow(clippy::cast_precision_loss)]
+fn winners(world: &World, bankrupt: AccountId, what: (usize, Amount), rank: RuleFn) -> Vec<AccountId> {
+    let (place, size) = what;
+    let Some(market) = part::<Market>(world, Kind::Market, place) else { return Vec::new() };
+    let (mut ids, mut profits, mut notionals, mut equities) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (id, risk) in open_accounts(world) {
+        let entity = world.resource::<Roster>().account(id);
+        let Some(position) = entity.and_then(|entity| world.get::<Positions>(entity)?.in_market(place)) else {
+            continue;
+        };
+        let profit = valuation::profit(market, position);
+        if id != bankrupt && (position.size > 0) != (size > 0) && profit > 0 && risk.nc > 0 {
+            ids.push(id);
+            profits.push(profit as f64);
+            notionals.push(valuation::notional(market, position.size));
+            equities.push(risk.nc as f64);
+        }
+    }
+    let mut ranks = Vec::with_capacity(ids.len());
+    rank(&[&profits, &notionals, &equities], &mut ranks);
+    let mut order: Vec<(f64, AccountId)> = ranks.into_iter().zip(ids).collect();
+    order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    order.into_iter().map(|(_, id)| id).collect()
+}
+
+fn profit_times_leverage(columns: &[&[f64]], out: &mut Vec<f64>) {
+    let (profits, notionals, equities) = (columns[0], columns[1], columns[2]);
+    out.extend(
+        profits.iter().zip(notionals).zip(equities).map(|((profit, notional), equity)| profit * notional / equity),
+    );
+}
+
+/// Depositors bear what the account borrowed; all other solvent accounts' cash bears the rest, pro rata.
+fn socialize(tx: &mut Tx<'_>, id: AccountId, need: Amount) -> Result<Amount, Rejected> {
+    let entity = tx.account_entity(id)?;
+    let protocol = tx.protocol()?;
+    let on_deposits = need.min(tx.account(id)?.debt);
+    if on_deposits > 0 {
+        tx.write::<Account>(entity).ok_or(Rejected::NOT_FOUND)?.debt -= on_deposits;
+        tx.write::<Funds>(protocol).ok_or(Rejected::NOT_FOUND)?.deposit_claims -= on_deposits;
+    }
+    let rest = need - on_deposits;
+    let margin = tx.account(id)?.margin;
+    let payers = solvent_cash(tx.world(), id);
+    let total: i128 = payers.iter().map(|(_, cash)| i128::from(*cash)).sum();
+    let total = Amount::try_from(total).map_err(|_| Rejected::OVERFLOW)?;
+    let charged = rest.min(total);
+    let mut paid = 0;
+    for (payer, cash) in payers {
+        // Rounded up for payers: the last ones owe a little less.
+        let due = (share(charged, cash, total) + 1).min(charged - paid).min(cash);
+        paid += tx.transfer_up_to(payer, margin, due, "socialized_loss")?;
+    }
+    Ok(on_deposits + paid)
+}
+
+fn solvent_cash(world: &World, except: AccountId) -> Vec<(crate::ledger::Slot, Amount)> {
+    let ledger = world.resource::<Ledger>();
+    let accounts = world.resource::<Roster>().accounts().iter().filter_map(|entity| {
+        let (account, positions) = (world.get::<Account>(*entity)?, world.get::<Positions>(*entity)?);
+        let cash = ledger.balance(account.margin);
+        let solvent = cash > 0 && (positions.0.is_empty() || valuation::risk(world, account, positions).nc > 0);
+        (account.id != except && solvent).then_some((account.margin, cash))
+    });
+    accounts.collect()
+}
+
+/// Closes everything that is open with the pool at the mark and pays debts from what margin there is.
+fn close_all(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Rejected> {
+    let entity = tx.account_entity(id)?;
+    for position in tx.get::<Positions>(entity)?.0.clone() {
+        let place = usize::from(position.market);
+        let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
+        let mark = market.mark.ok_or(Rejected::STALE)?.get();
+        let cost = valuation::value(market, -position.size, mark, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
+        settlement::trade(tx, Trade { account: id, market: place, size: -position.size, cost })?;
+        let agent = Some(tx.account(id)?.owner);
+        tx.note(Event {
+            agent,
+            account: Some(id),
+            market: Some(place),
+            size: -position.size,
+            price: mark,
+            amount: cost,
+            ..Event::new(EventTable::Liquidations, "closed_bankrupt")
+        });
+    }
+    settlement::settle(tx, id)?;
+    let account = tx.account(id)?;
+    let deposits = tx.get::<Funds>(tx.protocol()?)?.deposits;
+    let repaid = tx.transfer_up_to(account.margin, deposits, account.debt, "repay")?;
+    tx.write::<Account>(entity).ok_or(Rejected::NOT_FOUND)?.debt -= repaid;
+    Ok(())
+}
+
+/// Forgives what the account still owes; the pool and the depositors lose it.
+fn write_off(tx: &mut Tx<'_>, id: AccountId) -> Result<Amount, Rejected> {
+    let entity = tx.account_entity(id)?;
+    let mut account = tx.write::<Account>(entity).ok_or(Rejected::NOT_FOUND)?;
+    let owed_pool = (-account.claim).max(0);
+    let lost = owed_pool.checked_add(account.debt).ok_or(Rejected::OVERFLOW)?;
+    account.claim += owed_pool;
+    account.debt = 0;
+    Ok(lost)
+}

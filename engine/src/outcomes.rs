@@ -1,0 +1,147 @@
+//! Figures of a whole run that no single mechanism owns: what attackers put in and carried out, and what was refused.
+
+use bevy_ecs::prelude::{Resource, World};
+
+use crate::domain::{AgentId, Cohorts};
+use crate::ledger::Ledger;
+use crate::mechanism::Assets;
+use crate::probe::{Cell, Outcome, Probe};
+use crate::queue::Refusals;
+use crate::registry::{Kind, Registry};
+use crate::units::Amount;
+use crate::valuation;
+
+/// The attackers' settlement money, watched after each of their actions.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct Ventures {
+    agents: Vec<AgentId>,
+    start: i128,
+    lowest: i128,
+    peak_profit: i128,
+}
+
+impl Ventures {
+    pub(crate) fn begin(world: &mut World) {
+        let agents: Vec<AgentId> =
+            world.resource::<Cohorts>().attackers().flat_map(|cohort| cohort.agents.clone()).map(AgentId).collect();
+        let start = wallets(world, &agents);
+        world.insert_resource(Self { agents, start, lowest: start, peak_profit: 0 });
+    }
+
+    /// Looks again after an action of `agent`, when it is an attacker.
+    pub(crate) fn observe(world: &mut World, agent: AgentId) {
+        let ventures = world.resource::<Self>();
+        if !ventures.agents.contains(&agent) {
+            return;
+        }
+        let (now, paper) = (wallets(world, &ventures.agents), paper_profit(world, &ventures.agents));
+        let mut ventures = world.resource_mut::<Self>();
+        ventures.lowest = ventures.lowest.min(now);
+        ventures.peak_profit = ventures.peak_profit.max(paper);
+    }
+}
+
+fn wallets(world: &World, agents: &[AgentId]) -> i128 {
+    let settlement = world.resource::<Assets>().settlement();
+    let ledger = world.resource::<Ledger>();
+    let wallet =
+        |agent: &AgentId| valuation::agent(world, *agent).map(|agent| ledger.balance(agent.wallet.asset(settlement)));
+    agents.iter().filter_map(wallet).map(i128::from).sum()
+}
+
+/// Sum of the positive unrealized profits of the agents' positions.
+fn paper_profit(world: &World, agents: &[AgentId]) -> i128 {
+    let mut total = 0;
+    for agent in agents.iter().filter_map(|agent| valuation::agent(world, *agent)) {
+        for (_, positions) in valuation::accounts(world, agent) {
+            for position in &positions.0 {
+                let market = crate::registry::part(world, Kind::Market, usize::from(position.market));
+                total += market.map_or(0, |market| i128::from(valuation::profit(market, position).max(0)));
+            }
+        }
+    }
+    total
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn coins(world: &World, units: i128) -> f64 {
+    units as f64 / world.resource::<Assets>().settlement_scale()
+}
+
+/// Settlement coins that went from any group to the attackers, or back, for one of `reasons`.
+#[must_use]
+pub fn attacker_flow(world: &World, reasons: &[&str], received: bool) -> f64 {
+    let cohorts = world.resource::<Cohorts>();
+    let settlement = world.resource::<Assets>().settlement();
+    let is_attacker = |group| cohorts.attackers().any(|cohort| cohort.group == group);
+    let total = world
+        .resource::<Ledger>()
+        .flows()
+        .filter(|(flow, _)| flow.asset == settlement && reasons.contains(&flow.reason))
+        .filter(|(flow, _)| is_attacker(if received { flow.to } else { flow.from }))
+        .map(|(_, amount)| amount)
+        .sum();
+    coins(world, total)
+}
+
+fn flag(value: bool) -> f64 {
+    if value { 1.0 } else { 0.0 }
+}
+
+/// Declares what belongs to no mechanism.
+pub(crate) fn declare(registry: &mut Registry) {
+    let outcome = |name, unit, doc, read| Outcome { name, unit, doc, read };
+    registry.outcomes.extend([
+        outcome("attacker_outlay", "coins", "The most that attackers had put in at any moment: starting wallets minus their lowest level.", |world| {
+            let ventures = world.resource::<Ventures>();
+            coins(world, ventures.start - ventures.lowest)
+        }),
+        outcome("attacker_gross", "coins", "What came back to attackers' wallets after that moment.", |world| {
+            let ventures = world.resource::<Ventures>();
+            coins(world, wallets(world, &ventures.agents) - ventures.lowest)
+        }),
+        outcome("attacker_net", "coins", "What attackers carried out of the world: wallets at the end minus wallets at the start, settlement asset only.", |world| {
+            let ventures = world.resource::<Ventures>();
+            coins(world, wallets(world, &ventures.agents) - ventures.start)
+        }),
+        outcome("attack_profitable", "flag", "Whether attackers carried out more than they brought.", |world| {
+            let ventures = world.resource::<Ventures>();
+            flag(wallets(world, &ventures.agents) > ventures.start)
+        }),
+        outcome("peak_paper_profit", "coins", "Largest unrealized profit of the attackers' positions, seen after each of their actions.", |world| {
+            coins(world, world.resource::<Ventures>().peak_profit)
+        }),
+        outcome("insolvent", "flag", "Whether claims on the protocol exceed its assets at the end.", |world| flag(valuation::solvency(world) < 0)),
+        outcome("solvency", "coins", "Assets of the protocol minus all claims on it at the end, unrealized profit included.", |world| {
+            coins(world, valuation::solvency(world))
+        }),
+        outcome("refused_actions", "actions", "Actions that were refused.", |world| count(world.resource::<Refusals>().total())),
+        outcome("executed_actions", "actions", "Actions that took effect.", |world| count(world.resource::<Refusals>().executed)),
+    ]);
+    let probe = |name, unit, doc, read| Probe { kind: Kind::Protocol, name, unit, doc, read };
+    registry.probes.extend([
+        probe("attacker_wallet", "coins", "Settlement asset in the attackers' wallets.", |world, _| {
+            Cell::Float(coins(world, wallets(world, &world.resource::<Ventures>().agents)))
+        }),
+        probe(
+            "attacker_paper_profit",
+            "coins",
+            "Positive unrealized profit of the attackers' positions.",
+            |world, _| Cell::Float(coins(world, paper_profit(world, &world.resource::<Ventures>().agents))),
+        ),
+        probe(
+            "solvency",
+            "coins",
+            "Assets of the protocol minus all claims on it, unrealized profit included.",
+            |world, _| Cell::Float(coins(world, valuation::solvency(world))),
+        ),
+        probe("refused_actions", "actions", "Actions refused so far.", |world, _| {
+            Cell::Int(Amount::try_from(world.resource::<Refusals>().total()).unwrap_or(Amount::MAX))
+        }),
+    ]);
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn count(value: u64) -> f64 {
+    value as f64
+}

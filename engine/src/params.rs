@@ -1,0 +1,65 @@
+//! Risk parameters: one number each, with its unit, bounds and meaning, read and set through one typed place.
+
+use bevy_ecs::prelude::World;
+
+use crate::registry::Kind;
+use crate::tx::Tx;
+
+/// One registered risk parameter of every thing of a kind.
+#[derive(Clone, Copy, Debug)]
+pub struct ParamSpec {
+    /// The scenario block it stands in, such as `protocol.markets`.
+    pub block: &'static str,
+    /// Which kind of thing carries it.
+    pub kind: Kind,
+    /// Its key.
+    pub name: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// The value when a scenario is silent.
+    pub default: fn() -> f64,
+    /// The smallest and largest legal value.
+    pub bounds: (f64, f64),
+    /// One line.
+    pub doc: &'static str,
+    /// Its present value.
+    pub read: fn(&World, usize) -> Option<f64>,
+    /// Sets it, all-or-nothing with the action under way.
+    pub write: fn(&mut Tx<'_>, usize, f64),
+}
+
+impl ParamSpec {
+    /// The dotted path of this parameter on the thing called `name`.
+    #[must_use]
+    pub fn path(&self, name: &str) -> String {
+        if name.is_empty() {
+            format!("{}.{}", self.block, self.name)
+        } else {
+            format!("{}.{}.{}", self.block, name, self.name)
+        }
+    }
+}
+
+/// Declares the `f64` fields of a terms component as risk parameters; the default is the component's own.
+#[macro_export]
+macro_rules! params {
+    ($terms:ty, $kind:expr, $block:literal; $($field:ident: $unit:literal, $low:expr, $high:expr, $doc:literal;)*) => {
+        [$($crate::params::ParamSpec {
+            block: $block,
+            kind: $kind,
+            name: stringify!($field),
+            unit: $unit,
+            default: || <$terms>::default().$field,
+            bounds: ($low, $high),
+            doc: $doc,
+            read: |world, index| $crate::registry::part::<$terms>(world, $kind, index).map(|terms| terms.$field),
+            write: |tx, index, value| {
+                if let Some(entity) = tx.entity($kind, index) {
+                    if let Some(mut terms) = tx.write::<$terms>(entity) {
+                        terms.$field = value;
+                    }
+                }
+            },
+        }),*]
+    };
+}

@@ -1,0 +1,442 @@
+//! One world and its schedules: built from a scenario, stepped with a host, read through frames and outcomes.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+
+use bevy_ecs::prelude::{IntoScheduleConfigs, World};
+use bevy_ecs::schedule::{LogLevel, Schedule, ScheduleBuildSettings, SingleThreadedExecutor};
+
+use crate::action::Intent;
+use crate::clock::{Clock, Now};
+use crate::domain::{Agent, AgentId, CohortId, Cohorts, Groups, Market, Roster};
+use crate::event::Events;
+use crate::frame::Frame;
+use crate::host::{Ask, Fault, Hook, Host, Replies, Wake};
+use crate::inquiry::{Answers, Inquiries, Inquiry};
+use crate::ledger::{AssetId, Ledger};
+use crate::mechanism::{Assets, Mechanism, MechanismSet, Setup, Stage, StateWriter};
+use crate::outcomes::Ventures;
+use crate::phase::{Half, Phase};
+use crate::population::{self, Attention};
+use crate::queue::{self, Queue, Refusals};
+use crate::record::{self, Recorder};
+use crate::registry::{Directory, Kind, Registry, part};
+use crate::rng::Streams;
+use crate::scenario::{Scenario, SetupError};
+use crate::units::Millis;
+use crate::view::{self, Columns, Public, Reads};
+
+/// How a simulation differs from its scenario.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The seed of every random stream.
+    pub seed: u64,
+    /// Leave the attackers out: the paired baseline.
+    pub without_attackers: bool,
+    /// Permute the order in which entities are spawned (0: do not). Nothing may depend on it.
+    pub spawn_shuffle: u64,
+}
+
+/// A cohort that has been faulting for too large a share of its decisions is no longer asked.
+const BENCH_SHARE: f64 = 0.5;
+/// How many decisions a cohort makes before it may be benched.
+const BENCH_AFTER: u64 = 200;
+
+/// What the host told about a cohort.
+#[derive(Debug, Default)]
+struct Manners {
+    wake: Wake,
+    reads: BTreeMap<Hook, Reads>,
+    asked: u64,
+    faults: u64,
+    benched: bool,
+}
+
+/// A running world.
+pub struct Simulation {
+    world: World,
+    schedules: BTreeMap<(Phase, Half), Schedule>,
+    order: [Phase; 12],
+    clock: Clock,
+    recorder: Recorder,
+    manners: Vec<Manners>,
+    faults: Vec<Fault>,
+    fault_count: u64,
+    states: Vec<StateWriter>,
+    next_step: u64,
+}
+
+impl Simulation {
+    /// Builds the world of `scenario`.
+    ///
+    /// # Errors
+    /// What is wrong with the scenario, by path.
+    pub fn new(scenario: &Scenario, mechanisms: &[&dyn Mechanism], options: Options) -> Result<Self, SetupError> {
+        let clock = Clock::new(scenario.clock.clone())
+            .map_err(|(index, message)| SetupError::value(format!("clock.{index}"), message))?;
+        let mut world = World::new();
+        world.insert_resource(Registry::of(mechanisms));
+        install_core(&mut world, scenario, options)?;
+        population::spawn(&mut world, scenario, options.without_attackers, options.spawn_shuffle)?;
+        let mut schedules = schedules(mechanisms.len());
+        let mut states: Vec<StateWriter> = Vec::new();
+        for (place, mechanism) in mechanisms.iter().enumerate() {
+            let mut setup =
+                Setup { world: &mut world, scenario, schedules: &mut schedules, states: &mut states, place };
+            mechanism.build(&mut setup)?;
+        }
+        check_bounds(&world)?;
+        schedules.retain(|_, schedule| !schedule.graph().systems.is_empty());
+        let agents = world.resource::<Roster>().agents().len();
+        world.insert_resource(Attention::of(agents));
+        world.resource_mut::<Ledger>().assert_conserved("set-up");
+        Ventures::begin(&mut world);
+        view::freeze(&mut world);
+        let recorder = Recorder::of(&world);
+        let manners = world.resource::<Cohorts>().0.iter().map(|_| Manners::default()).collect();
+        Ok(Self {
+            world,
+            schedules,
+            order: Phase::order(scenario.timing.liquidation),
+            clock,
+            recorder,
+            manners,
+            faults: Vec::new(),
+            fault_count: 0,
+            states,
+            next_step: 0,
+        })
+    }
+
+    /// Runs one step. It cannot fail: refusals and faults are data, and a broken invariant panics with `Invariant:`.
+    ///
+    /// # Panics
+    /// `Invariant:` when value was created or lost.
+    pub fn step(&mut self, host: &mut dyn Host) {
+        if self.next_step == 0 {
+            self.meet(host);
+        }
+        self.world.insert_resource(self.clock.at(self.next_step));
+        for phase in self.order {
+            self.run(phase, Half::Prepare);
+            match phase {
+                Phase::Oracle => self.ask_inquiries(host, Hook::Report),
+                Phase::Liquidate => self.ask_inquiries(host, Hook::Liquidate),
+                Phase::Observe => view::freeze(&mut self.world),
+                Phase::Decide => self.ask_decisions(host),
+                Phase::Order => queue::order(&mut self.world),
+                Phase::Execute => queue::execute(&mut self.world),
+                _ => {}
+            }
+            self.run(phase, Half::Settle);
+        }
+        self.world.resource_mut::<Ledger>().assert_conserved("the step");
+        self.faults.sort();
+        self.recorder.record(&mut self.world, &self.faults);
+        self.faults.clear();
+        self.next_step += 1;
+    }
+
+    fn run(&mut self, phase: Phase, half: Half) {
+        if let Some(schedule) = self.schedules.get_mut(&(phase, half)) {
+            let mark = self.world.resource::<Events>().len();
+            schedule.run(&mut self.world);
+            queue::wake_touched(&mut self.world, mark);
+        }
+    }
+
+    fn meet(&mut self, host: &mut dyn Host) {
+        for (place, manners) in self.manners.iter_mut().enumerate() {
+            let cohort = CohortId(u16::try_from(place).unwrap_or(u16::MAX));
+            manners.wake = host.wake(cohort);
+            manners.reads =
+                Hook::ALL.iter().filter_map(|hook| host.reads(cohort, *hook).map(|reads| (*hook, reads))).collect();
+        }
+    }
+
+    fn ask_inquiries(&mut self, host: &mut dyn Host, hook: Hook) {
+        let inquiries = self.world.resource_mut::<Inquiries>().take();
+        if inquiries.is_empty() {
+            return;
+        }
+        if hook == Hook::Liquidate {
+            view::freeze(&mut self.world);
+        }
+        let mut intents = Vec::new();
+        for inquiry in inquiries {
+            let replies = self.ask(host, hook, &inquiry);
+            intents.extend(replies.intents);
+            let values = replies.values.into_iter().filter_map(|(row, value)| Some((*inquiry.agents.get(row)?, value)));
+            self.world.resource_mut::<Answers>().add(inquiry.subject, values);
+        }
+        let ordered = queue::shuffled(&self.world, intents, hook.name());
+        queue::run_all(&mut self.world, &ordered);
+        self.world.resource_mut::<Ledger>().assert_conserved(hook.name());
+    }
+
+    fn ask_decisions(&mut self, host: &mut dyn Host) {
+        let now = *self.world.resource::<Now>();
+        let mut intents: Vec<Intent> = Vec::new();
+        for place in 0..self.manners.len() {
+            if !self.manners[place].reads.contains_key(&Hook::Decide) {
+                continue;
+            }
+            let (range, mark) = watched(&self.world, place);
+            let wake = self.manners[place].wake;
+            let agents = self.world.resource_mut::<Attention>().wake(range, wake, now, mark);
+            let cohort = CohortId(u16::try_from(place).unwrap_or(u16::MAX));
+            let replies = self.ask(host, Hook::Decide, &Inquiry { cohort, agents, subject: None });
+            intents.extend(replies.intents);
+        }
+        queue::admit(&mut self.world, &intents);
+    }
+
+    fn ask(&mut self, host: &mut dyn Host, hook: Hook, inquiry: &Inquiry) -> Replies {
+        let mut replies = Replies::default();
+        let Some(manners) = self.manners.get_mut(usize::from(inquiry.cohort.0)) else { return replies };
+        let Some(reads) = manners.reads.get(&hook) else { return replies };
+        if manners.benched || inquiry.agents.is_empty() {
+            return replies;
+        }
+        let world = &self.world;
+        let accounts = usize::from(world.resource::<Cohorts>().0[usize::from(inquiry.cohort.0)].accounts);
+        let own = Columns::gather(world, reads, &inquiry.agents, accounts);
+        let keys: Vec<u64> = inquiry.agents.iter().filter_map(|agent| key_of(world, *agent)).collect();
+        let ask = Ask {
+            hook,
+            now: *world.resource::<Now>(),
+            cohort: inquiry.cohort,
+            agents: &inquiry.agents,
+            keys: &keys,
+            subject: inquiry.subject,
+            subject_values: &subject_values(world, inquiry),
+            own: &own,
+            public: world.resource::<Public>(),
+            streams: *world.resource::<Streams>(),
+        };
+        host.ask(&ask, &mut replies);
+        manners.asked += inquiry.agents.len() as u64;
+        manners.faults += replies.faults.len() as u64;
+        #[allow(clippy::cast_precision_loss)]
+        let share = manners.faults as f64 / manners.asked as f64;
+        manners.benched = manners.asked >= BENCH_AFTER && share > BENCH_SHARE;
+        self.fault_count += replies.faults.len() as u64;
+        self.faults.append(&mut replies.faults);
+        replies
+    }
+
+    /// Steps that the scenario's clock plans.
+    #[must_use]
+    pub fn planned_steps(&self) -> u64 {
+        self.clock.steps()
+    }
+
+    /// Steps done.
+    #[must_use]
+    pub const fn steps_done(&self) -> u64 {
+        self.next_step
+    }
+
+    /// Simulated time at the end of the last step.
+    #[must_use]
+    pub fn time(&self) -> Millis {
+        self.clock.at(self.next_step).time
+    }
+
+    /// Script faults so far.
+    #[must_use]
+    pub const fn fault_count(&self) -> u64 {
+        self.fault_count
+    }
+
+    /// The names of cohorts that are no longer asked because they kept failing.
+    #[must_use]
+    pub fn benched(&self) -> Vec<String> {
+        let cohorts = &self.world.resource::<Cohorts>().0;
+        cohorts
+            .iter()
+            .zip(&self.manners)
+            .filter(|(_, manners)| manners.benched)
+            .map(|(info, _)| info.name.clone())
+            .collect()
+    }
+
+    /// The rows recorded since the last call.
+    #[must_use]
+    pub fn take_frames(&mut self) -> Vec<Frame> {
+        self.recorder.take()
+    }
+
+    /// The tables that describe the run as a whole, as of now.
+    #[must_use]
+    pub fn closing_frames(&self) -> Vec<Frame> {
+        record::closing(&self.world)
+    }
+
+    /// The world, to read.
+    #[must_use]
+    pub const fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Runs one intent at once, outside any phase: for tests and dry runs of actions.
+    ///
+    /// # Errors
+    /// Why it was refused; nothing has changed then.
+    pub fn act(&mut self, intent: &Intent) -> Result<(), crate::action::Rejected> {
+        queue::run(&mut self.world, intent)
+    }
+
+    /// What everything declared.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        self.world.resource::<Registry>()
+    }
+
+    /// The settlement asset.
+    #[must_use]
+    pub fn settlement(&self) -> AssetId {
+        self.world.resource::<Assets>().settlement()
+    }
+
+    /// A figure of the run so far, by name.
+    #[must_use]
+    pub fn outcome(&self, name: &str) -> Option<f64> {
+        let outcome = self.registry().outcomes.iter().find(|outcome| outcome.name == name)?;
+        Some((outcome.read)(&self.world))
+    }
+
+    /// Feeds a text of the whole state to `out`: equal states give equal texts, whatever order they were spawned in.
+    ///
+    /// # Errors
+    /// What `out` fails with.
+    pub fn write_state(&self, out: &mut dyn Write) -> fmt::Result {
+        self.world.resource::<Ledger>().write_state(out)?;
+        write!(out, "{:?}{:?};", self.world.resource::<Queue>(), self.world.resource::<Events>())?;
+        let (roster, directory) = (self.world.resource::<Roster>(), self.world.resource::<Directory>());
+        let named = [Kind::Protocol, Kind::Asset, Kind::Market, Kind::Feed, Kind::Venue];
+        let things = named.iter().flat_map(|kind| directory.entities(*kind));
+        for entity in things.chain(roster.agents().iter().copied()).chain(roster.accounts().iter().copied()) {
+            for write_part in &self.states {
+                write_part(&self.world, entity, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// Pairs of systems that touch the same data in no fixed order, found by building every schedule anew.
+    ///
+    /// # Errors
+    /// The first schedule's complaint.
+    pub fn check_ambiguities(&mut self) -> Result<(), String> {
+        for (stage, schedule) in &mut self.schedules {
+            schedule.set_build_settings(ScheduleBuildSettings {
+                ambiguity_detection: LogLevel::Error,
+                ..Default::default()
+            });
+            schedule.initialize(&mut self.world).map_err(|error| format!("{stage:?}: {error:?}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn schedules(mechanisms: usize) -> BTreeMap<(Phase, Half), Schedule> {
+    let mut all = BTreeMap::new();
+    for phase in Phase::order(crate::phase::LiquidationTiming::BeforeDecide) {
+        for half in [Half::Prepare, Half::Settle] {
+            let mut schedule = Schedule::new(Stage(phase, half));
+            schedule.set_executor(SingleThreadedExecutor::new());
+            for place in 1..mechanisms {
+                schedule.configure_sets(MechanismSet(place).after(MechanismSet(place - 1)));
+            }
+            schedule.set_build_settings(ScheduleBuildSettings {
+                ambiguity_detection: LogLevel::Error,
+                ..Default::default()
+            });
+            all.insert((phase, half), schedule);
+        }
+    }
+    all
+}
+
+fn install_core(world: &mut World, scenario: &Scenario, options: Options) -> Result<(), SetupError> {
+    let mut assets = Assets::default();
+    for (name, spec) in &scenario.assets {
+        if spec.decimals > 18 {
+            return Err(SetupError::value(
+                format!("protocol.assets.{name}.decimals"),
+                format!("expected 0 to 18, found {}", spec.decimals),
+            ));
+        }
+        assets.names.push(name.clone());
+        assets.decimals.push(spec.decimals);
+    }
+    let settlement = assets.find(&scenario.settlement).ok_or_else(|| SetupError::Name {
+        path: "protocol.settlement".into(),
+        what: "asset",
+        name: scenario.settlement.clone(),
+        known: assets.names.clone(),
+    })?;
+    assets.settlement = settlement.0;
+    world.insert_resource(Ledger::new(assets.names.len()));
+    let mut directory = Directory::default();
+    let protocol = world.spawn_empty().id();
+    directory.add(Kind::Protocol, "", protocol);
+    for name in &assets.names {
+        let entity = world.spawn_empty().id();
+        directory.add(Kind::Asset, name, entity);
+    }
+    world.insert_resource(directory);
+    world.insert_resource(assets);
+    world.insert_resource(Streams::new(options.seed));
+    world.insert_resource(Groups::default());
+    world.insert_resource(Cohorts::default());
+    world.insert_resource(Now::default());
+    world.init_resource::<Events>();
+    world.init_resource::<Queue>();
+    world.init_resource::<Refusals>();
+    world.init_resource::<Inquiries>();
+    world.init_resource::<Answers>();
+    Ok(())
+}
+
+fn check_bounds(world: &World) -> Result<(), SetupError> {
+    let registry = world.resource::<Registry>();
+    for param in &registry.params {
+        for (place, name) in world.resource::<Directory>().names(param.kind).enumerate() {
+            let Some(value) = (param.read)(world, place) else { continue };
+            let (low, high) = param.bounds;
+            if !(low..=high).contains(&value) {
+                return Err(SetupError::value(
+                    param.path(name),
+                    format!("expected {low} to {high} ({}), found {value}", param.unit),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn key_of(world: &World, agent: AgentId) -> Option<u64> {
+    world.get::<Agent>(world.resource::<Roster>().agent(agent)?).map(|agent| agent.key)
+}
+
+/// The agents of a cohort and the mark they watch: of the market the cohort is bound to, else of the first one.
+fn watched(world: &World, cohort: usize) -> (std::ops::Range<u32>, f64) {
+    let info = &world.resource::<Cohorts>().0[cohort];
+    let directory = world.resource::<Directory>();
+    let market = info.bind.values().find_map(|name| directory.find(Kind::Market, name)).unwrap_or(0);
+    let mark = part::<Market>(world, Kind::Market, market)
+        .and_then(|market| market.mark)
+        .map_or(f64::NAN, crate::units::Price::get);
+    (info.agents.clone(), mark)
+}
+
+fn subject_values(world: &World, inquiry: &Inquiry) -> Vec<f64> {
+    let Some(subject) = inquiry.subject else { return Vec::new() };
+    let fields = &world.resource::<Registry>().public;
+    fields
+        .iter()
+        .map(|field| if field.of == subject.kind { (field.read)(world, subject.index as usize) } else { f64::NAN })
+        .collect()
+}

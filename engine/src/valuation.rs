@@ -1,0 +1,235 @@
+//! What accounts, agents and parties are worth: requirements on the marks, holdings at executable prices.
+
+use bevy_ecs::prelude::World;
+
+use crate::domain::{
+    Account, Agent, AgentId, Cohorts, External, Funds, Groups, Market, MarketTerms, Position, Positions, Risk, Roster,
+    Venue,
+};
+use crate::ledger::{AssetId, GroupId, Ledger};
+use crate::math::{impact, margin};
+use crate::mechanism::Assets;
+use crate::registry::{Directory, Kind, part};
+use crate::units::{Amount, Rounding, whole};
+
+/// Value of `size` base units at `price` in settlement units.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn value(market: &Market, size: Amount, price: f64, rounding: Rounding) -> Option<Amount> {
+    whole(size as f64 * price * market.unit, rounding)
+}
+
+/// Unrealized profit of a position on the market's mark, rounded against its holder; 0 before there is a mark.
+#[must_use]
+pub fn profit(market: &Market, position: &Position) -> Amount {
+    let Some(mark) = market.mark else { return 0 };
+    // Beyond 64 bits the holder is credited the largest claim there is; actions of that size are refused before.
+    value(market, position.size, mark.get(), Rounding::Down)
+        .map_or(Amount::MAX / 4, |value| value.saturating_sub(position.cost))
+}
+
+/// What an account holds and owes besides its positions.
+#[must_use]
+pub fn balance(ledger: &Ledger, account: &Account) -> Amount {
+    ledger.balance(account.margin).saturating_add(account.claim).saturating_sub(account.debt)
+}
+
+/// Requirements and net collateral of an account on the present marks.
+#[must_use]
+pub fn risk(world: &World, account: &Account, positions: &Positions) -> Risk {
+    let mut risk = Risk { nc: balance(world.resource::<Ledger>(), account), ..Risk::default() };
+    for position in &positions.0 {
+        add_position(world, position, &mut risk);
+    }
+    risk
+}
+
+fn add_position(world: &World, position: &Position, risk: &mut Risk) {
+    let place = usize::from(position.market);
+    let (Some(market), Some(terms)) =
+        (part::<Market>(world, Kind::Market, place), part::<MarketTerms>(world, Kind::Market, place))
+    else {
+        return;
+    };
+    let (imr, mmr) = requirement(world, market, terms, position.size);
+    risk.imr = risk.imr.saturating_add(imr);
+    risk.mmr = risk.mmr.saturating_add(mmr);
+    risk.nc = risk.nc.saturating_add(profit(market, position));
+}
+
+/// Initial and maintenance requirement of a position of `size`, rounded up.
+#[must_use]
+pub fn requirement(world: &World, market: &Market, terms: &MarketTerms, size: Amount) -> (Amount, Amount) {
+    let scale = world.resource::<Assets>().settlement_scale();
+    let notional = notional(market, size) / scale;
+    let up = |coins: f64| whole(coins * market.margin_factor * scale, Rounding::Up).unwrap_or(Amount::MAX / 4);
+    let imr = margin::tiered(notional, terms.imr, &terms.tiers, |tier| tier.imr);
+    let mmr = margin::tiered(notional, terms.mmr, &terms.tiers, |tier| tier.mmr);
+    (up(imr), up(mmr))
+}
+
+/// Notional of `size` at the mark, in settlement units.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn notional(market: &Market, size: Amount) -> f64 {
+    market.mark.map_or(0.0, |mark| (size as f64 * mark.get() * market.unit).abs())
+}
+
+/// Net collateral that counts for opening and withdrawing: positive unrealized profit only by its market's weight.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn initial_collateral(world: &World, account: &Account, positions: &Positions) -> Amount {
+    let cash = world.resource::<Ledger>().balance(account.margin);
+    let mut total = cash.saturating_add(account.claim.min(0)).saturating_sub(account.debt);
+    for position in &positions.0 {
+        let place = usize::from(position.market);
+        let (Some(market), Some(terms)) =
+            (part::<Market>(world, Kind::Market, place), part::<MarketTerms>(world, Kind::Market, place))
+        else {
+            continue;
+        };
+        let profit = profit(market, position);
+        let counted = if profit > 0 {
+            whole(profit as f64 * terms.unrealized_weight, Rounding::Down).unwrap_or(0)
+        } else {
+            profit
+        };
+        total = total.saturating_add(counted);
+    }
+    total
+}
+
+/// An agent's accounts with their positions.
+pub fn accounts<'w>(world: &'w World, agent: &Agent) -> impl Iterator<Item = (&'w Account, &'w Positions)> {
+    let first = agent.first_account.0;
+    let roster = world.resource::<Roster>();
+    (first..first + u32::from(agent.accounts)).filter_map(move |id| {
+        let entity = roster.account(crate::domain::AccountId(id))?;
+        Some((world.get::<Account>(entity)?, world.get::<Positions>(entity)?))
+    })
+}
+
+/// Net collateral of all of an agent's accounts.
+#[must_use]
+pub fn equity_of(world: &World, agent: &Agent) -> Amount {
+    accounts(world, agent)
+        .map(|(account, positions)| risk(world, account, positions).nc)
+        .fold(0, Amount::saturating_add)
+}
+
+/// An agent's record by id.
+#[must_use]
+pub fn agent(world: &World, id: AgentId) -> Option<&Agent> {
+    world.get::<Agent>(world.resource::<Roster>().agent(id)?)
+}
+
+/// What `units` of an asset would fetch in settlement coins: at the external price, else sold into the deepest venue.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn executable(world: &World, asset: AssetId, units: Amount) -> f64 {
+    let assets = world.resource::<Assets>();
+    if asset == assets.settlement() {
+        return units as f64 / assets.settlement_scale();
+    }
+    if let Some(external) = part::<External>(world, Kind::Asset, usize::from(asset.0)) {
+        return units as f64 / assets.scale(asset) * external.price.get();
+    }
+    let ledger = world.resource::<Ledger>();
+    let venues = world.resource::<Directory>().entities(Kind::Venue).filter_map(|entity| world.get::<Venue>(entity));
+    let fetched =
+        venues.filter(|venue| venue.base == asset && venue.quote == assets.settlement()).filter_map(|venue| {
+            impact::swap_out(units, ledger.balance(venue.base_slot), ledger.balance(venue.quote_slot), 0)
+        });
+    fetched.max().unwrap_or(0) as f64 / assets.settlement_scale()
+}
+
+/// All an agent holds, in settlement coins: wallet at executable prices and accounts, negative equity counted as 0.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn agent_worth(world: &World, agent: &Agent) -> f64 {
+    let (assets, ledger) = (world.resource::<Assets>(), world.resource::<Ledger>());
+    let wallet: f64 =
+        assets.ids().map(|asset| executable(world, asset, ledger.balance(agent.wallet.asset(asset)))).sum();
+    let equity: Amount =
+        accounts(world, agent).map(|(account, positions)| risk(world, account, positions).nc.max(0)).sum();
+    wallet + equity as f64 / assets.settlement_scale()
+}
+
+/// What every group is worth, in settlement coins, in the groups' order.
+///
+/// Cohorts as [`agent_worth`] (tokens of a group sold together); depositors and the pool net of what bankrupt accounts
+/// cannot pay, so that at given prices the sum over all groups does not change.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn group_worth(world: &World) -> Vec<(String, f64)> {
+    let (assets, ledger, groups) = (world.resource::<Assets>(), world.resource::<Ledger>(), world.resource::<Groups>());
+    let scale = assets.settlement_scale();
+    let adjust = adjustments(world);
+    let worth = |place: usize, name: &String| {
+        let group = GroupId(u16::try_from(place).unwrap_or(u16::MAX));
+        let held: f64 = assets
+            .ids()
+            .map(|asset| executable(world, asset, Amount::try_from(ledger.held(group, asset)).unwrap_or(Amount::MAX)))
+            .sum();
+        (name.clone(), held + adjust.get(place).copied().unwrap_or(0) as f64 / scale)
+    };
+    groups.0.iter().enumerate().map(|(place, name)| worth(place, name)).collect()
+}
+
+/// Per group: what its ledger balances miss — claims, debts and unrealized profit, limited liability included.
+fn adjustments(world: &World) -> Vec<i128> {
+    let groups = world.resource::<Groups>();
+    let mut adjust = vec![0_i128; groups.0.len()];
+    let find = |name: &str| groups.0.iter().position(|known| known == name);
+    let (pool, deposits) = (find(POOL), find(DEPOSITS));
+    let ledger = world.resource::<Ledger>();
+    for entity in world.resource::<Roster>().accounts() {
+        let (Some(account), Some(positions)) = (world.get::<Account>(*entity), world.get::<Positions>(*entity)) else {
+            continue;
+        };
+        let Some(owner) = agent(world, account.owner) else { continue };
+        let group = usize::from(world.resource::<Cohorts>().0[usize::from(owner.cohort.0)].group.0);
+        let cash = i128::from(ledger.balance(account.margin));
+        let nc = i128::from(risk(world, account, positions).nc);
+        let debt_lost = (-nc).clamp(0, i128::from(account.debt));
+        adjust[group] += nc.max(0) - cash;
+        if let Some(deposits) = deposits {
+            adjust[deposits] += i128::from(account.debt) - debt_lost;
+        }
+        if let Some(pool) = pool {
+            adjust[pool] += cash - i128::from(account.debt) - nc - ((-nc).max(0) - debt_lost);
+        }
+    }
+    adjust
+}
+
+/// Name of the counterparty pool's group.
+pub const POOL: &str = "pool";
+/// Name of the insurance fund's group.
+pub const INSURANCE: &str = "insurance";
+/// Name of the depositors' group.
+pub const DEPOSITS: &str = "depositors";
+
+/// Assets of the protocol minus all claims on it, unrealized profit included, in settlement units.
+#[must_use]
+pub fn solvency(world: &World) -> i128 {
+    let Some(funds) = part::<Funds>(world, Kind::Protocol, 0) else { return 0 };
+    let ledger = world.resource::<Ledger>();
+    let mut net = i128::from(ledger.balance(funds.pool))
+        + i128::from(ledger.balance(funds.insurance))
+        + i128::from(ledger.balance(funds.deposits))
+        - i128::from(funds.deposit_claims);
+    for entity in world.resource::<Roster>().accounts() {
+        if let (Some(account), Some(positions)) = (world.get::<Account>(*entity), world.get::<Positions>(*entity)) {
+            let nc = i128::from(risk(world, account, positions).nc);
+            net += i128::from(ledger.balance(account.margin)) - nc.max(0) + debt_value(account, nc);
+        }
+    }
+    net
+}
+
+/// What an account's debt is worth to depositors when its net collateral is `nc`.
+fn debt_value(account: &Account, nc: i128) -> i128 {
+    let debt = i128::from(account.debt);
+    debt - (-nc).clamp(0, debt)
+}

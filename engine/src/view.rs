@@ -1,0 +1,156 @@
+//! What agents see: public fields frozen once, and own fields gathered as columns for the awake agents that read them.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::{Resource, World};
+
+use crate::domain::AgentId;
+use crate::registry::{Directory, Kind, Registry};
+
+/// What a field's number stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FieldKind {
+    /// A plain number.
+    Number,
+    /// 0 or 1.
+    Flag,
+    /// The place of another thing; −1 when there is none.
+    Handle(Kind),
+}
+
+/// A public fact about the protocol (`world.name`), a market, a feed, a venue, or an account open to liquidation.
+#[derive(Clone, Copy, Debug)]
+pub struct PublicField {
+    /// The record that carries it.
+    pub of: Kind,
+    /// Its name.
+    pub name: &'static str,
+    /// What the number stands for.
+    pub kind: FieldKind,
+    /// Its unit.
+    pub unit: &'static str,
+    /// One line.
+    pub doc: &'static str,
+    /// Reads it.
+    pub read: fn(&World, usize) -> f64,
+}
+
+/// The record an agent's own field hangs on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum OwnScope {
+    /// `me.name`
+    Agent,
+    /// `me.name(asset)`
+    Asset,
+    /// `me.account(i).name`
+    Account,
+    /// `me.account(i).position(market).name`
+    Position,
+    /// `me.name(feed)`
+    Feed,
+}
+
+/// Whose values, and of which account or thing.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// The agents, one row each.
+    pub agents: &'a [AgentId],
+    /// The account (for `Account` and `Position`), asset or feed.
+    pub first: usize,
+    /// The market (for `Position`).
+    pub second: usize,
+}
+
+/// Something an agent knows of itself, gathered for many agents at once.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnField {
+    /// The record it hangs on.
+    pub scope: OwnScope,
+    /// Its name.
+    pub name: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// One line.
+    pub doc: &'static str,
+    /// Appends one value per agent.
+    pub gather: fn(&World, Rows<'_>, &mut Vec<f64>),
+}
+
+/// The public view, frozen: `value(field, index)`.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct Public {
+    columns: Arc<Vec<Vec<f64>>>,
+}
+
+impl Public {
+    /// The frozen value of a public field, by its place in [`Registry::public`]; NaN when there is no such thing.
+    #[must_use]
+    pub fn value(&self, field: usize, index: usize) -> f64 {
+        self.columns.get(field).and_then(|column| column.get(index)).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// Freezes the public view of everything but accounts, which are gathered when they are up for liquidation.
+pub fn freeze(world: &mut World) {
+    let columns = {
+        let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());
+        let column = |field: &PublicField| match field.of {
+            Kind::Account => Vec::new(),
+            kind => (0..directory.count(kind)).map(|index| (field.read)(world, index)).collect(),
+        };
+        Arc::new(registry.public.iter().map(column).collect())
+    };
+    world.insert_resource(Public { columns });
+}
+
+/// The own fields a hook reads, by place in [`Registry::own`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reads(pub Vec<usize>);
+
+/// The own values of one cohort's awake agents: only what the hook reads.
+#[derive(Clone, Debug, Default)]
+pub struct Columns {
+    fields: Vec<(usize, usize, usize)>,
+    columns: Vec<Vec<f64>>,
+}
+
+impl Columns {
+    /// Gathers the fields `reads` for `agents` that have `accounts` margin accounts each.
+    #[must_use]
+    pub fn gather(world: &World, reads: &Reads, agents: &[AgentId], accounts: usize) -> Self {
+        let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());
+        let mut gathered = Self::default();
+        for &place in &reads.0 {
+            let field = &registry.own[place];
+            let (outer, inner) = match field.scope {
+                OwnScope::Agent => (1, 1),
+                OwnScope::Asset => (directory.count(Kind::Asset), 1),
+                OwnScope::Feed => (directory.count(Kind::Feed), 1),
+                OwnScope::Account => (accounts, 1),
+                OwnScope::Position => (accounts, directory.count(Kind::Market)),
+            };
+            gathered.fields.push((place, gathered.columns.len(), inner));
+            for first in 0..outer {
+                for second in 0..inner {
+                    let mut column = Vec::with_capacity(agents.len());
+                    (field.gather)(world, Rows { agents, first, second }, &mut column);
+                    gathered.columns.push(column);
+                }
+            }
+        }
+        gathered
+    }
+
+    /// The whole column of a field, when the hook declared that it reads it.
+    #[must_use]
+    pub fn column(&self, field: usize, first: usize, second: usize) -> Option<&[f64]> {
+        let (_, start, inner) = self.fields.iter().find(|(place, ..)| *place == field)?;
+        self.columns.get(start + first * inner + second).map(Vec::as_slice)
+    }
+
+    /// One agent's value; NaN when the field was not declared or there is no such account or thing.
+    #[must_use]
+    pub fn value(&self, field: usize, first: usize, second: usize, row: usize) -> f64 {
+        self.column(field, first, second).and_then(|column| column.get(row)).copied().unwrap_or(f64::NAN)
+    }
+}

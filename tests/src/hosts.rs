@@ -1,0 +1,75 @@
+//! Hosts that decide in Rust: a closure per hook, for tests and as the native side of benches.
+
+use palisade_engine::Simulation;
+use palisade_engine::action::{Actor, Intent, MAX_ARGS, Value};
+use palisade_engine::domain::{AgentId, CohortId};
+use palisade_engine::host::{Ask, Hook, Host, Replies, Wake};
+use palisade_engine::registry::{Handle, Kind, Registry};
+use palisade_engine::view::Reads;
+
+/// A host that answers with a closure and reads every own field.
+pub struct Native<F> {
+    fields: usize,
+    answer: F,
+}
+
+impl<F: FnMut(&Ask<'_>, &mut Replies)> Native<F> {
+    /// A host for `simulation` that answers every question with `answer`.
+    pub fn new(simulation: &Simulation, answer: F) -> Self {
+        Self { fields: simulation.registry().own.len(), answer }
+    }
+}
+
+impl<F: FnMut(&Ask<'_>, &mut Replies)> Host for Native<F> {
+    fn wake(&mut self, _: CohortId) -> Wake {
+        Wake::default()
+    }
+
+    fn reads(&mut self, _: CohortId, _: Hook) -> Option<Reads> {
+        Some(Reads((0..self.fields).collect()))
+    }
+
+    fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies) {
+        (self.answer)(ask, replies);
+    }
+}
+
+/// Nodes report what they observe; nobody else does anything.
+pub fn honest_nodes(registry: &Registry) -> impl Fn(&Ask<'_>, &mut Replies) + use<> {
+    let observation = own_field(registry, "observation");
+    move |ask, replies| {
+        let Some(feed) = ask.subject.filter(|_| ask.hook == Hook::Report) else { return };
+        for row in 0..ask.agents.len() {
+            replies.values.push((row, ask.own.value(observation, feed.index as usize, 0, row)));
+        }
+    }
+}
+
+/// The place of an own field.
+///
+/// # Panics
+/// When no mechanism declares it.
+#[must_use]
+pub fn own_field(registry: &Registry, name: &str) -> usize {
+    registry.own.iter().position(|field| field.name == name).expect("a declared field")
+}
+
+/// An intent by names.
+///
+/// # Panics
+/// When no mechanism declares the action.
+#[must_use]
+pub fn intent(registry: &Registry, agent: u32, account: u8, action: &str, args: &[Value]) -> Intent {
+    let mut all = [None; MAX_ARGS];
+    for (slot, value) in all.iter_mut().zip(args) {
+        *slot = Some(*value);
+    }
+    let action = registry.action(action).expect("a declared action");
+    Intent { actor: Actor { agent: AgentId(agent), account }, action, args: all }
+}
+
+/// A handle as an argument.
+#[must_use]
+pub const fn handle(kind: Kind, index: u32) -> Value {
+    Value::Handle(Handle { kind, index })
+}

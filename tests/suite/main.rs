@@ -1,0 +1,4 @@
+//! The suite over all crates: one binary, a module per concern.
+
+mod engine_laws;
+mod waterfall;

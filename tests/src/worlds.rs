@@ -70,3 +70,23 @@ pub fn cohort(role: Role, count: u32) -> Cohort {
 pub fn wallet(coins: &[(&str, f64)]) -> BTreeMap<String, Amounts> {
     coins.iter().map(|(asset, coins)| ((*asset).to_owned(), Amounts::Fixed(*coins))).collect()
 }
+
+/// A market with `traders` traders of one cohort, an external price, three nodes and a pool: the reference for scaling.
+#[must_use]
+pub fn crowd(traders: u32, strategy: &str) -> Scenario {
+    let mut scenario = small(&[
+        ("market.prices", r#"{"TOK": (start: 1.0, process: Gbm(drift: 0.0, volatility: 0.8))}"#),
+        ("protocol.feeds", r#"{"TOK": (sources: ["TOK"], heartbeat: "1s", deviation: 0.0)}"#),
+        ("protocol.funds", "(pool: 1000000000.0, insurance: 1000000.0)"),
+    ]);
+    scenario.clock = vec![Segment { length: Span(1_000_000_000), dt: Span(1_000) }];
+    scenario.cohorts.retain(|(path, _)| path == "population.nodes");
+    let crowd = Cohort {
+        strategy: strategy.to_owned(),
+        margin: Some(Amounts::Uniform(100.0, 1000.0)),
+        ..cohort(Role::Trader, traders)
+    };
+    scenario.cohorts.push(("population.crowd".into(), crowd));
+    scenario.cohorts[0].1.strategy = "honest".into();
+    scenario
+}

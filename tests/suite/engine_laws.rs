@@ -82,7 +82,9 @@ fn random_intent(simulation: &Simulation, draw: &mut Stream) -> palisade_engine:
         .args
         .iter()
         .map(|arg| match arg.kind {
-            palisade_engine::action::ArgKind::Handle(kind) if draw.uniform() < 0.95 => handle(kind, (draw.uniform() * 9.0) as u32 % kind_size(kind)),
+            palisade_engine::action::ArgKind::Handle(kind) if draw.uniform() < 0.95 => {
+                handle(kind, (draw.uniform() * 9.0) as u32 % kind_size(kind))
+            }
             palisade_engine::action::ArgKind::Number if spec.name == "liquidate" => Value::Number(draw.uniform()),
             _ => random_value(draw),
         })
@@ -116,7 +118,9 @@ fn value_is_conserved_whatever_agents_do() {
                 }
                 if let Some(account) = ask.subject.filter(|_| ask.hook == Hook::Liquidate) {
                     let args = [Value::Handle(account), Value::Number(0.7)];
-                    replies.intents.extend(ask.agents.iter().map(|agent| intent(&registry, agent.0, 0, "liquidate", &args)));
+                    replies
+                        .intents
+                        .extend(ask.agents.iter().map(|agent| intent(&registry, agent.0, 0, "liquidate", &args)));
                 }
             });
             simulation.step(&mut host);
@@ -153,7 +157,8 @@ fn a_rejected_action_leaves_no_trace() {
                 let attempt = random_intent(&simulation, &mut draw);
                 let before = state(&simulation);
                 if let Err(rejected) = simulation.act(&attempt) {
-                    reasons.insert((simulation.registry().actions[usize::from(attempt.action.0)].name, rejected.reason));
+                    reasons
+                        .insert((simulation.registry().actions[usize::from(attempt.action.0)].name, rejected.reason));
                     assert!(before == state(&simulation), "{attempt:?} was refused with {rejected:?} and left a trace");
                 }
             }
@@ -176,7 +181,9 @@ fn the_order_of_spawning_never_shows() {
             let mut host = Native::new(&simulation, |ask, replies| {
                 honest(ask, replies);
                 if ask.hook == Hook::Decide {
-                    replies.intents.extend(intents.iter().filter(|intent| ask.agents.contains(&intent.actor.agent)).copied());
+                    replies
+                        .intents
+                        .extend(intents.iter().filter(|intent| ask.agents.contains(&intent.actor.agent)).copied());
                 }
             });
             simulation.step(&mut host);
@@ -204,7 +211,9 @@ fn removing_the_attacker_changes_nobody_elses_luck() {
             let mut host = Native::new(&simulation, &honest);
             simulation.step(&mut host);
         }
-        part::<Market>(simulation.world(), Kind::Market, 0).and_then(|market| market.mark).map(|mark| mark.get().to_bits())
+        part::<Market>(simulation.world(), Kind::Market, 0)
+            .and_then(|market| market.mark)
+            .map(|mark| mark.get().to_bits())
     };
     assert!(run(true).is_some());
     assert_eq!(run(true), run(false));

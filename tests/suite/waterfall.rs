@@ -27,7 +27,8 @@ fn run(scenario: &Scenario, react: bool) -> Simulation {
     let mut simulation = Simulation::new(scenario, &ALL, Options::default()).expect("a legal scenario");
     let registry = simulation.registry().clone();
     let honest = honest_nodes(&registry);
-    let mark = registry.public.iter().position(|field| field.of == Kind::Market && field.name == "mark").expect("a mark");
+    let mark =
+        registry.public.iter().position(|field| field.of == Kind::Market && field.name == "mark").expect("a mark");
     let market = handle(Kind::Market, 0);
     for step in 0..20 {
         let mut host = Native::new(&simulation, |ask, replies| {
@@ -99,7 +100,9 @@ fn without_deleveraging_keepers_close_and_everyone_pays() {
             }
             if let Some(account) = ask.subject.filter(|_| ask.hook == Hook::Liquidate) {
                 let args = [Value::Handle(account), Value::Number(1.0)];
-                replies.intents.extend(ask.agents.iter().map(|agent| intent(&registry, agent.0, 0, "liquidate", &args)));
+                replies
+                    .intents
+                    .extend(ask.agents.iter().map(|agent| intent(&registry, agent.0, 0, "liquidate", &args)));
             }
         });
         simulation.step(&mut host);

@@ -10,14 +10,7 @@ pub fn share_to_target(collateral: f64, notional: f64, rate: f64, penalty: f64, 
     if gain <= 0.0 {
         return 1.0;
     }
-    let share = (target * rate * notional - collateral) / gain;
-    if share < 0.0 {
-        0.0
-    } else if share > 1.0 {
-        1.0
-    } else {
-        share
-    }
+    ((target * rate * notional - collateral) / gain).clamp(0.0, 1.0)
 }
 
 /// Price at which a position of signed `size` (contracts) brings collateral of `collateral` at `mark` to zero.

@@ -32,9 +32,15 @@ pub fn weighted_mean(prices: &[f64], stakes: &[f64]) -> Option<f64> {
     (total > 0.0).then(|| sum / total)
 }
 
+/// A collar this wide is none.
+pub const NO_COLLAR: f64 = 1e6;
+
 /// `price` held within ±`per_minute` a minute, compounding, of `last` published `minutes` ago.
 #[must_use]
 pub fn collared(price: f64, last: f64, per_minute: f64, minutes: f64) -> f64 {
+    if per_minute >= NO_COLLAR {
+        return price;
+    }
     let reach = libm::pow(1.0 + per_minute, minutes);
     let (low, high) = (last / reach, last * reach);
     if price < low {
@@ -70,5 +76,6 @@ mod tests {
         assert!((collared(9.0, 1.0, 0.1, 2.0) - 1.21).abs() < 1e-12);
         assert!((collared(0.1, 1.0, 0.1, 1.0) - 1.0 / 1.1).abs() < 1e-12);
         assert_eq!(collared(1.05, 1.0, 0.1, 1.0), 1.05);
+        assert_eq!(collared(9.0, 1.0, NO_COLLAR, 0.01), 9.0);
     }
 }

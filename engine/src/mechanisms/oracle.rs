@@ -61,7 +61,7 @@ impl Default for FeedTerms {
             staleness: Span(300_000),
             deviation: 0.005,
             quorum: 0.5,
-            collar_per_minute: 1e6,
+            collar_per_minute: oracle::NO_COLLAR,
             common_noise: 0.0,
             own_noise: 0.0,
         }
@@ -94,7 +94,7 @@ impl Mechanism for Oracle {
         registry.params.extend(params![FeedTerms, Kind::Feed, "protocol.feeds";
             deviation: "ratio", 0.0, 10.0, "Change that publishes before the heartbeat.";
             quorum: "ratio", 0.0, 1.0, "Share of stake that must report for a round to count.";
-            collar_per_minute: "ratio/min", 1e-6, 1e6, "Largest change of the published price a minute, compounding; 1e6 is no collar.";
+            collar_per_minute: "ratio/min", 1e-6, oracle::NO_COLLAR, "Largest change of the published price a minute, compounding; 1e6 is no collar.";
             common_noise: "log ratio", 0.0, 1.0, "Deviation of the noise that all nodes share.";
             own_noise: "log ratio", 0.0, 1.0, "Deviation of each node's own noise.";
         ]);

@@ -111,7 +111,8 @@ impl Mechanism for Perp {
         setup.state::<Market>();
         setup.state::<Account>();
         setup.state::<Positions>();
-        setup.system(Phase::Margin, Half::Prepare, mark_markets);
+        // Marks follow the feed at once, so that under either timing agents decide and trade on the new ones.
+        setup.system(Phase::Oracle, Half::Settle, mark_markets);
         setup.system(Phase::Fund, Half::Settle, pay_funding);
         setup.system(Phase::Record, Half::Prepare, assert_open_interest);
         Ok(())

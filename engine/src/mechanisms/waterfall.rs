@@ -272,12 +272,7 @@ fn deleverage(tx: &mut Tx<'_>, id: AccountId, need: Amount, rank: RuleFn) -> Res
 }
 
 #[allow(clippy::cast_precision_loss)]
-fn deleverage_position(
-    tx: &mut Tx<'_>,
-    id: AccountId,
-    what: (Position, Amount),
-    rank: RuleFn,
-) -> Result<Amount, Rejected> {
+fn deleverage_position(tx: &mut Tx<'_>, id: AccountId, what: (Position, Amount), rank: RuleFn) -> Result<(), Rejected> {
     let (position, need) = what;
     let place = usize::from(position.market);
     let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?.clone();

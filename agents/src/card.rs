@@ -1,0 +1,147 @@
+//! The card on top of a strategy: `//! key: value` lines that say what it is, for people and for lists.
+
+use palisade_engine::scenario::Role;
+
+use crate::problem::{ScriptProblem, did_you_mean};
+
+const KEYS: [&str; 7] = ["name", "role", "summary", "source", "requires", "capital", "uses"];
+
+/// What a strategy says about itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Card {
+    /// The name in words.
+    pub name: String,
+    /// Who plays it; none for a library file.
+    pub role: Option<Role>,
+    /// One line on what it does.
+    pub summary: String,
+    /// The incident, paper or protocol it follows.
+    pub source: Option<String>,
+    /// What the protocol must have for it to make sense.
+    pub requires: Vec<String>,
+    /// The capital it is meant for.
+    pub capital: Option<String>,
+    /// Files of `lib/` that it draws functions from.
+    pub uses: Vec<String>,
+}
+
+impl Card {
+    /// The card of a strategy, which must have a name, a role and a summary.
+    pub(crate) fn of_strategy(file: &str, text: &str) -> Result<Self, ScriptProblem> {
+        let card = Self::parse(file, text)?;
+        let missing = [("name", card.name.is_empty()), ("role", card.role.is_none()), ("summary", card.summary.is_empty())];
+        match missing.iter().find(|(_, absent)| *absent) {
+            None => Ok(card),
+            Some((key, _)) => Err(at(file, text, (1, 1), format!("the card has no `{key}`"))
+                .hinted(Some(format!("add a line `//! {key}: …` on top of the file")))),
+        }
+    }
+
+    /// The card of a file, with whatever keys it has.
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, ScriptProblem> {
+        let mut fields: Vec<(&str, String, (usize, usize))> = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let Some(rest) = line.strip_prefix("//!") else { break };
+            let place = (index + 1, 4 + rest.chars().take_while(|c| c.is_whitespace()).count());
+            match (key_of(rest), fields.last_mut()) {
+                (Some((key, value)), _) => {
+                    let known = KEYS.iter().find(|known| **known == key);
+                    let Some(known) = known else {
+                        return Err(at(file, text, place, format!("a card has no key `{key}`"))
+                            .hinted(did_you_mean(key, KEYS).or_else(|| Some(format!("keys: {}", KEYS.join(", "))))));
+                    };
+                    if fields.iter().any(|(other, ..)| other == known) {
+                        return Err(at(file, text, place, format!("the card has two `{key}` lines")));
+                    }
+                    fields.push((known, value.to_owned(), place));
+                }
+                (None, Some((_, value, _))) => {
+                    value.push(' ');
+                    value.push_str(rest.trim());
+                }
+                (None, None) => {
+                    return Err(at(file, text, place, "expected `//! key: value`".into())
+                        .hinted(Some(format!("keys: {}", KEYS.join(", ")))));
+                }
+            }
+        }
+        let mut card = Self::default();
+        for (key, value, place) in fields {
+            card.set(key, value.trim(), &|message| at(file, text, place, message))?;
+        }
+        Ok(card)
+    }
+
+    fn set(&mut self, key: &str, value: &str, fail: &dyn Fn(String) -> ScriptProblem) -> Result<(), ScriptProblem> {
+        if value.is_empty() {
+            return Err(fail(format!("`{key}` is empty")));
+        }
+        let list = || value.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect();
+        match key {
+            "name" => value.clone_into(&mut self.name),
+            "summary" => value.clone_into(&mut self.summary),
+            "source" => self.source = Some(value.to_owned()),
+            "capital" => self.capital = Some(value.to_owned()),
+            "requires" => self.requires = list(),
+            "uses" => self.uses = list(),
+            _ => self.role = Some(role(value, fail)?),
+        }
+        Ok(())
+    }
+}
+
+fn role(name: &str, fail: &dyn Fn(String) -> ScriptProblem) -> Result<Role, ScriptProblem> {
+    let found = Role::ALL.iter().find(|(_, known)| *known == name);
+    found.map(|(role, _)| *role).ok_or_else(|| {
+        let known: Vec<&str> = Role::ALL.iter().map(|(_, known)| *known).collect();
+        let hint = did_you_mean(name, known.iter().copied()).or_else(|| Some(format!("roles: {}", known.join(", "))));
+        fail(format!("there is no role `{name}`")).hinted(hint)
+    })
+}
+
+fn key_of(rest: &str) -> Option<(&str, &str)> {
+    let (key, value) = rest.split_once(':')?;
+    let key = key.trim();
+    let is_word = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    is_word.then_some((key, value))
+}
+
+fn at(file: &str, text: &str, (line, column): (usize, usize), message: String) -> ScriptProblem {
+    ScriptProblem { line, column, text: text.into(), ..ScriptProblem::of_file(file, message) }
+}
+
+impl ScriptProblem {
+    pub(crate) fn hinted(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_card_is_read() {
+        let text = "//! name: thin push\n//! role:   attacker\n//! summary: lifts\n//!   the spot\n//! requires: perp, spot_venue\nfn decide(me, world) {}";
+        let card = Card::of_strategy("a.rhai", text).unwrap();
+        assert_eq!((card.name.as_str(), card.role), ("thin push", Some(Role::Attacker)));
+        assert_eq!(card.summary, "lifts the spot");
+        assert_eq!(card.requires, ["perp", "spot_venue"]);
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(Card::of_strategy("a.rhai", text).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn a_bad_card_names_its_line() {
+        check("fn f() {}", "a.rhai:1:1: the card has no `name` (add a line `//! name: …` on top of the file)");
+        check("//! name: x\n//! sumary: y", "a.rhai:2:5: a card has no key `sumary` (did you mean `summary`?)");
+        check("//! name: x\n//! name: y", "a.rhai:2:5: the card has two `name` lines");
+        check("//! role: tradr", "a.rhai:1:5: there is no role `tradr` (did you mean `trader`?)");
+        check("//! name:", "a.rhai:1:5: `name` is empty");
+    }
+}

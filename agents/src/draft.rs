@@ -1,0 +1,260 @@
+//! A strategy together with the library files it uses, parsed but not yet checked: its functions, its constants, and
+//! the rules for what may stand at the top of a file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rhai::{
+    AST, ASTFlags, ASTNode, Dynamic, Engine, Expr, ImmutableString, OptimizationLevel, Position, Scope, ScriptFuncDef,
+    Shared, Stmt,
+};
+
+use crate::library::{Library, Strategy};
+use crate::portion::Portion;
+use crate::problem::{ScriptProblem, did_you_mean};
+
+/// Constants that the host provides.
+pub(crate) const HOST_CONSTANTS: [&str; 1] = ["all"];
+
+/// One file of a draft.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) file: String,
+    pub(crate) text: Arc<str>,
+}
+
+impl Source {
+    pub(crate) fn problem(&self, at: Position, message: impl Into<String>, hint: Option<String>) -> ScriptProblem {
+        ScriptProblem {
+            file: self.file.clone(),
+            line: at.line().unwrap_or(0),
+            column: at.position().unwrap_or(0),
+            message: message.into(),
+            hint,
+            text: Arc::clone(&self.text),
+        }
+    }
+
+    /// Where the name of a function stands whose body begins at `body`.
+    fn place_of(&self, name: &str, body: Position) -> Position {
+        let line = body.line().unwrap_or(1);
+        for (index, text) in self.text.lines().enumerate().take(line).skip(line.saturating_sub(20)).collect::<Vec<_>>().into_iter().rev() {
+            let found = text.match_indices(name).find(|(at, _)| {
+                let before = text[..*at].trim_end();
+                let after = text[at + name.len()..].trim_start();
+                (before.ends_with("fn") || before.is_empty()) && after.starts_with('(')
+            });
+            if let Some((at, _)) = found {
+                let column = text[..at].chars().count() + 1;
+                if let (Ok(row), Ok(column)) = (u16::try_from(index + 1), u16::try_from(column)) {
+                    return Position::new(row, column);
+                }
+            }
+        }
+        body
+    }
+}
+
+/// One function of a draft.
+#[derive(Clone, Debug)]
+pub(crate) struct Function {
+    pub(crate) source: usize,
+    pub(crate) at: Position,
+    pub(crate) def: Shared<ScriptFuncDef>,
+    pub(crate) body: Vec<Stmt>,
+}
+
+impl Function {
+    pub(crate) fn name(&self) -> &str {
+        &self.def.name
+    }
+
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.def.name.starts_with("anon$")
+    }
+}
+
+/// A parsed strategy.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) functions: Vec<Function>,
+    pub(crate) constants: Vec<(ImmutableString, Dynamic)>,
+    pub(crate) has_power: bool,
+}
+
+impl Draft {
+    /// Parses `strategy` and what it uses with an engine that is lenient about names: the checks know better hints.
+    pub(crate) fn parse(library: &Library, strategy: &Strategy, engine: &mut Engine) -> Result<Self, Vec<ScriptProblem>> {
+        let mut problems = Vec::new();
+        let mut draft = Self { sources: Vec::new(), functions: Vec::new(), constants: Vec::new(), has_power: false };
+        engine.set_optimization_level(OptimizationLevel::None);
+        engine.set_strict_variables(false);
+        draft.add(strategy, engine, &mut problems);
+        for used in &strategy.card.uses {
+            if let Some(part) = library.part(used) {
+                draft.add(part, engine, &mut problems);
+            } else {
+                let hint = did_you_mean(used, library.part_names());
+                let at = draft.sources[0].card_line("uses");
+                problems.push(draft.sources[0].problem(at, format!("there is no lib/{used}.rhai"), hint));
+            }
+        }
+        draft.functions.sort_by_key(|function| (function.source, function.at.line(), function.at.position()));
+        if problems.is_empty() { Ok(draft) } else { Err(problems) }
+    }
+
+    fn add(&mut self, strategy: &Strategy, engine: &Engine, problems: &mut Vec<ScriptProblem>) {
+        let place = self.sources.len();
+        let source = Source { file: strategy.file.clone(), text: Arc::clone(&strategy.text) };
+        self.sources.push(source.clone());
+        match engine.compile(&*strategy.text) {
+            Err(error) => problems.push(parse_problem(&source, &error)),
+            Ok(ast) => {
+                self.has_power |= uses_power(&ast);
+                self.take_constants(place, &ast, problems);
+                self.take_functions(place, &ast, problems);
+            }
+        }
+    }
+
+    fn take_constants(&mut self, place: usize, ast: &AST, problems: &mut Vec<ScriptProblem>) {
+        let source = self.sources[place].clone();
+        for statement in ast.statements() {
+            let at = statement.position();
+            let Stmt::Var(parts, flags, _) = statement else {
+                if !statement.is_noop() {
+                    let hint = "put it into a function: only `fn` and `const NAME = literal` stand at the top of a file";
+                    problems.push(source.problem(at, "a statement outside of any function", Some(hint.into())));
+                }
+                continue;
+            };
+            let (ident, value) = (&parts.0, &parts.1);
+            let name = ident.name.as_str();
+            if !flags.contains(ASTFlags::CONSTANT) {
+                let hint = format!("write `const {name} = …`, or keep what changes in `memory()`");
+                problems.push(source.problem(at, format!("`let {name}` outside of any function"), Some(hint)));
+            } else if HOST_CONSTANTS.contains(&name) {
+                problems.push(source.problem(ident.pos, format!("`{name}` is a constant of the host"), None));
+            } else if self.constants.iter().any(|(known, _)| known == name) {
+                problems.push(source.problem(ident.pos, format!("the constant `{name}` is defined twice"), None));
+            } else if let Some(value) = literal(value) {
+                self.constants.push((ident.name.clone(), value));
+            } else {
+                let hint = "a constant is a number, a flag or a text; what must be computed goes into a function";
+                problems.push(source.problem(ident.pos, format!("`{name}` is not a literal"), Some(hint.into())));
+            }
+        }
+    }
+
+    fn take_functions(&mut self, place: usize, ast: &AST, problems: &mut Vec<ScriptProblem>) {
+        let source = self.sources[place].clone();
+        let mut found: Vec<Function> = ast
+            .iter_fn_def()
+            .map(|def| {
+                let at = source.place_of(&def.name, def.body.start_position());
+                Function { source: place, at, def: def.clone(), body: statements(ast, def) }
+            })
+            .collect();
+        found.sort_by_key(|function| (function.at.line(), function.at.position()));
+        for function in found {
+            let elsewhere = self.functions.iter().find(|known| known.source != place && known.def.name == function.def.name);
+            if let Some(other) = elsewhere.filter(|_| !function.is_anonymous()) {
+                let message = format!("`{}` is defined in {} too", function.name(), self.sources[other.source].file);
+                problems.push(source.problem(function.at, message, Some("rename one of the two".into())));
+            }
+            self.functions.push(function);
+        }
+    }
+
+    /// The named function with so many parameters.
+    pub(crate) fn function(&self, name: &str, arity: usize) -> Option<usize> {
+        self.functions.iter().position(|function| function.def.name == name && function.def.params.len() == arity)
+    }
+
+    /// Whether any function has this name.
+    pub(crate) fn defines(&self, name: &str) -> bool {
+        self.functions.iter().any(|function| function.def.name == name)
+    }
+
+    /// Every function's file, by name, for the places of faults.
+    pub(crate) fn files(&self) -> BTreeMap<String, usize> {
+        self.functions.iter().map(|function| (function.def.name.to_string(), function.source)).collect()
+    }
+
+    /// Compiles for running: constants folded in, every name known.
+    pub(crate) fn compile(&self, engine: &mut Engine) -> Result<AST, ScriptProblem> {
+        engine.set_strict_variables(true);
+        engine.set_optimization_level(OptimizationLevel::Simple);
+        // With fast operators `**` would bypass the pinned `libm`.
+        engine.set_fast_operators(!self.has_power);
+        let mut scope = Scope::new();
+        scope.push_constant("all", Portion::All);
+        for (name, value) in &self.constants {
+            scope.push_constant_dynamic(name.clone(), value.clone());
+        }
+        let mut merged = AST::empty();
+        for source in &self.sources {
+            let part = engine.compile_with_scope(&scope, &*source.text).map_err(|error| parse_problem(source, &error))?;
+            merged.combine(part);
+        }
+        merged.clear_statements();
+        Ok(merged)
+    }
+}
+
+impl Source {
+    /// Where the card's line of `key` begins.
+    fn card_line(&self, key: &str) -> Position {
+        let row = self.text.lines().position(|line| line.trim_start_matches("//!").trim_start().starts_with(key));
+        row.and_then(|row| u16::try_from(row + 1).ok()).map_or(Position::NONE, |row| Position::new(row, 1))
+    }
+}
+
+fn parse_problem(source: &Source, error: &rhai::ParseError) -> ScriptProblem {
+    let message = error.err_type().to_string();
+    let hint = if message.contains("eval") || message.contains("import") || message.contains("try") || message.contains("curry") {
+        Some("strategies have no eval, import, export, curry or try".to_owned())
+    } else {
+        None
+    };
+    source.problem(error.position(), message, hint)
+}
+
+/// The statements of one function, which rhai only shows to a walk over the whole tree.
+fn statements(ast: &AST, def: &ScriptFuncDef) -> Vec<Stmt> {
+    let only = ast.clone_functions_only_filtered(|_, _, name, arity| name == def.name && arity == def.params.len());
+    let mut body = Vec::new();
+    only.walk(&mut |path| {
+        if let [ASTNode::Stmt(statement)] = path {
+            body.push((*statement).clone());
+        }
+        true
+    });
+    body
+}
+
+fn literal(expression: &Expr) -> Option<Dynamic> {
+    match expression {
+        Expr::IntegerConstant(..) | Expr::FloatConstant(..) | Expr::BoolConstant(..) | Expr::StringConstant(..) | Expr::CharConstant(..) => {
+            expression.get_literal_value(None)
+        }
+        _ => None,
+    }
+}
+
+fn uses_power(ast: &AST) -> bool {
+    let mut found = false;
+    ast.walk(&mut |path| {
+        found |= match path.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, _))) => call.name == "**",
+            Some(ASTNode::Stmt(Stmt::FnCall(call, _))) => call.name == "**",
+            Some(ASTNode::Stmt(Stmt::Assignment(parts))) => {
+                parts.0.get_op_assignment_info().is_some_and(|(.., syntax)| syntax == "**")
+            }
+            _ => false,
+        };
+        !found
+    });
+    found
+}

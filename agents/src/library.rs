@@ -1,0 +1,209 @@
+//! The strategies a run can choose from: the embedded ones and those of the user's folders, by file name. Texts and
+//! cards only, so that threads can share it; compiling is each host's own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::fs;
+
+use crate::card::Card;
+use crate::problem::{ScriptProblem, nearest};
+use crate::source;
+
+mod embedded {
+    include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+}
+
+/// One file of the library.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Strategy {
+    /// The file's stem: how scenarios name it.
+    pub name: String,
+    /// The file, as the user knows it.
+    pub file: String,
+    /// Its card.
+    pub card: Card,
+    /// Its text.
+    pub text: Arc<str>,
+}
+
+/// A strategy that is not in the library.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("there is no strategy `{name}`{}", near.as_deref().map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default())]
+pub struct UnknownStrategy {
+    /// The name.
+    pub name: String,
+    /// The known name nearest to it.
+    pub near: Option<String>,
+    /// All known names.
+    pub known: Vec<String>,
+}
+
+/// All strategies, and the files of `lib/` that they may draw functions from.
+#[derive(Clone, Debug, Default)]
+pub struct Library {
+    strategies: BTreeMap<String, Strategy>,
+    parts: BTreeMap<String, Strategy>,
+}
+
+impl Library {
+    /// The embedded strategies, then those of `folders`; a user's file replaces an embedded one of the same name.
+    ///
+    /// # Errors
+    /// The first file that cannot be read, hides characters, has no legal card, or repeats another's name.
+    pub fn load(folders: &[PathBuf]) -> Result<Self, ScriptProblem> {
+        let mut library = Self::default();
+        for (path, text) in embedded::EMBEDDED {
+            let text = source::gate(path, text.as_bytes().to_vec())?;
+            library.add(Path::new(path), &format!("scripts/{path}"), text)?;
+        }
+        let mut own = Self::default();
+        for folder in folders {
+            let mut paths = Vec::new();
+            collect(folder, &mut paths)?;
+            paths.sort();
+            for path in paths {
+                let text = source::read(folder, &path)?;
+                let inside = path.strip_prefix(folder).unwrap_or(&path);
+                if let Some(earlier) = own.add(inside, &path.display().to_string(), text)? {
+                    let message = format!("has the name of {}: names are unique over all folders", earlier.file);
+                    return Err(ScriptProblem::of_file(&path.display().to_string(), message));
+                }
+            }
+        }
+        library.strategies.append(&mut own.strategies);
+        library.parts.append(&mut own.parts);
+        Ok(library)
+    }
+
+    /// Adds a file and returns the one of the same name that it replaced.
+    fn add(&mut self, inside: &Path, file: &str, text: String) -> Result<Option<Strategy>, ScriptProblem> {
+        let name = inside.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let is_part = inside.components().any(|part| part.as_os_str() == "lib");
+        let card = if is_part { Card::parse(file, &text)? } else { Card::of_strategy(file, &text)? };
+        let strategy = Strategy { name: name.clone(), file: file.to_owned(), card, text: text.into() };
+        let shelf = if is_part { &mut self.parts } else { &mut self.strategies };
+        Ok(shelf.insert(name, strategy))
+    }
+
+    /// The names of all strategies, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.strategies.keys().map(String::as_str)
+    }
+
+    /// All strategies, in the order of their names.
+    pub fn strategies(&self) -> impl Iterator<Item = &Strategy> {
+        self.strategies.values()
+    }
+
+    /// The strategy called `name`.
+    ///
+    /// # Errors
+    /// The nearest name when there is none.
+    pub fn get(&self, name: &str) -> Result<&Strategy, UnknownStrategy> {
+        self.strategies.get(name).ok_or_else(|| UnknownStrategy {
+            name: name.to_owned(),
+            near: nearest(name, self.names()).map(str::to_owned),
+            known: self.names().map(str::to_owned).collect(),
+        })
+    }
+
+    /// The file of `lib/` called `name`.
+    pub(crate) fn part(&self, name: &str) -> Option<&Strategy> {
+        self.parts.get(name)
+    }
+
+    /// The names of the files of `lib/`.
+    pub(crate) fn part_names(&self) -> impl Iterator<Item = &str> {
+        self.parts.keys().map(String::as_str)
+    }
+
+    /// A digest of every text, in hexadecimal: equal for equal libraries wherever their files lie.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (shelf, strategies) in [("strategy", &self.strategies), ("lib", &self.parts)] {
+            for (name, strategy) in strategies {
+                for part in [shelf, name, &strategy.text] {
+                    hasher.update(&(part.len() as u64).to_le_bytes());
+                    hasher.update(part.as_bytes());
+                }
+            }
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// A library of given texts by relative path, for tests.
+    #[cfg(test)]
+    pub(crate) fn of_texts(texts: &[(&str, &str)]) -> Result<Self, ScriptProblem> {
+        let mut library = Self::default();
+        for (path, text) in texts {
+            library.add(Path::new(path), path, (*text).to_owned())?;
+        }
+        Ok(library)
+    }
+}
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), ScriptProblem> {
+    let fail = |error: std::io::Error| {
+        ScriptProblem::of_file(&folder.display().to_string(), format!("cannot be read: {error}"))
+    };
+    for entry in fs::read_dir(folder).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let path = entry.path();
+        // A link to a folder is not followed: it could lead outside, or in circles.
+        if entry.file_type().map_err(fail)?.is_dir() {
+            collect(&path, paths)?;
+        } else if path.extension().is_some_and(|extension| extension == "rhai") {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const CARD: &str = "//! name: x\n//! role: trader\n//! summary: s\n";
+
+    fn put(folder: &Path, path: &str, text: &str) {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn a_users_file_replaces_an_embedded_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let plain = Library::load(&[]).unwrap();
+        put(folder.path(), "deep/trend.rhai", &format!("{CARD}fn decide(me, world) {{}}"));
+        let library = Library::load(&[folder.path().to_owned()]).unwrap();
+        assert!(library.get("trend").unwrap().file.ends_with("deep/trend.rhai"));
+        assert_eq!(library.names().collect::<Vec<_>>(), plain.names().collect::<Vec<_>>());
+        assert_ne!(library.hash(), plain.hash());
+        assert_eq!(plain.hash(), Library::load(&[]).unwrap().hash());
+    }
+
+    #[test]
+    fn two_user_files_of_one_name_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        put(folder.path(), "a/twin.rhai", CARD);
+        put(folder.path(), "b/twin.rhai", CARD);
+        let problem = Library::load(&[folder.path().to_owned()]).unwrap_err();
+        assert!(problem.message.contains("names are unique"), "{problem}");
+    }
+
+    #[test]
+    fn a_missing_strategy_names_its_neighbor() {
+        let library = Library::load(&[]).unwrap();
+        assert_eq!(library.get("tred").unwrap_err().to_string(), "there is no strategy `tred` (did you mean `trend`?)");
+    }
+
+    #[test]
+    fn the_library_can_be_shared_by_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Library>();
+    }
+}

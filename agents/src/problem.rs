@@ -1,0 +1,110 @@
+//! What can be wrong with a script, and where. Faults of a running strategy are not here: they are data of the run.
+
+use std::fmt;
+use std::sync::Arc;
+
+use palisade_engine::scenario::SetupError;
+
+/// A place in a script that cannot stay as it is.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}{}", Hint(hint.as_deref()))]
+pub struct ScriptProblem {
+    /// The file, as the user knows it.
+    pub file: String,
+    /// The line, from 1; 0 for the file as a whole.
+    pub line: usize,
+    /// The column in characters, from 1; 0 for the line as a whole.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// How to put it right.
+    pub hint: Option<String>,
+    /// The whole text of the file, for showing the line.
+    pub text: Arc<str>,
+}
+
+struct Hint<'a>(Option<&'a str>);
+
+impl fmt::Display for Hint<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |hint| write!(out, " ({hint})"))
+    }
+}
+
+impl ScriptProblem {
+    /// A problem with a file as a whole.
+    pub(crate) fn of_file(file: &str, message: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line: 0,
+            column: 0,
+            message: message.into(),
+            hint: None,
+            text: "".into(),
+        }
+    }
+
+    /// The line of the file that the problem is in.
+    #[must_use]
+    pub fn source_line(&self) -> Option<&str> {
+        self.text.lines().nth(self.line.checked_sub(1)?)
+    }
+}
+
+/// Why a scenario's strategies cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Scripts have problems: all of them.
+    #[error("{}", summary(.0))]
+    Script(Vec<ScriptProblem>),
+    /// The scenario asks for what the scripts or the protocol have not got.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+}
+
+fn summary(problems: &[ScriptProblem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+impl From<Vec<ScriptProblem>> for LoadError {
+    fn from(problems: Vec<ScriptProblem>) -> Self {
+        Self::Script(problems)
+    }
+}
+
+impl From<ScriptProblem> for LoadError {
+    fn from(problem: ScriptProblem) -> Self {
+        Self::Script(vec![problem])
+    }
+}
+
+/// The known name that `name` was probably meant to be.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let reach = (name.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|other| (strsim::damerau_levenshtein(name, other), other))
+        .filter(|(distance, _)| *distance <= reach)
+        .min()
+        .map(|(_, other)| other)
+}
+
+/// "did you mean …" for the nearest known name.
+pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(name, known).map(|near| format!("did you mean `{near}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_close_and_stable() {
+        assert_eq!(nearest("equty", ["equity", "entry"]), Some("equity"));
+        assert_eq!(nearest("sise", ["side", "size"]), Some("side"));
+        assert_eq!(nearest("balance", ["size"]), None);
+        assert_eq!(nearest("x", ["y"]), Some("y"));
+    }
+}

@@ -1,0 +1,109 @@
+//! The pure functions of numbers. Every transcendental goes through `libm`, so that all machines get the same bits.
+
+use rhai::Engine;
+
+use crate::portion::Portion;
+
+/// The documented functions, with how many arguments they take; all return a float when given one.
+pub(crate) const FUNCTIONS: [(&str, usize); 13] = [
+    ("abs", 1),
+    ("min", 2),
+    ("max", 2),
+    ("clamp", 3),
+    ("floor", 1),
+    ("ceil", 1),
+    ("sqrt", 1),
+    ("exp", 1),
+    ("ln", 1),
+    ("pow", 2),
+    ("sign", 1),
+    ("fraction", 1),
+    ("hypot", 2),
+];
+
+const UNARY: [(&str, fn(f64) -> f64); 22] = [
+    ("abs", f64::abs),
+    ("floor", libm::floor),
+    ("ceil", libm::ceil),
+    ("sqrt", libm::sqrt),
+    ("exp", libm::exp),
+    ("ln", libm::log),
+    ("log", libm::log10),
+    ("sign", sign),
+    ("sin", libm::sin),
+    ("cos", libm::cos),
+    ("tan", libm::tan),
+    ("sinh", libm::sinh),
+    ("cosh", libm::cosh),
+    ("tanh", libm::tanh),
+    ("asin", libm::asin),
+    ("acos", libm::acos),
+    ("atan", libm::atan),
+    ("asinh", libm::asinh),
+    ("acosh", libm::acosh),
+    ("atanh", libm::atanh),
+    ("to_degrees", f64::to_degrees),
+    ("to_radians", f64::to_radians),
+];
+
+const BINARY: [(&str, fn(f64, f64) -> f64); 7] = [
+    ("min", smaller),
+    ("max", larger),
+    ("pow", libm::pow),
+    ("**", libm::pow),
+    ("hypot", libm::hypot),
+    ("atan", libm::atan2),
+    ("log", |x, base| libm::log(x) / libm::log(base)),
+];
+
+/// Registers them over rhai's own.
+pub(crate) fn register(engine: &mut Engine) {
+    for (name, function) in UNARY {
+        engine.register_fn(name, move |x: f64| function(x));
+    }
+    for name in ["sqrt", "exp", "ln", "floor", "ceil"] {
+        if let Some((_, function)) = UNARY.iter().find(|(known, _)| *known == name) {
+            engine.register_fn(name, move |x: i64| function(float(x)));
+        }
+    }
+    for (name, function) in BINARY {
+        engine.register_fn(name, move |x: f64, y: f64| function(x, y));
+        engine.register_fn(name, move |x: f64, y: i64| function(x, float(y)));
+        engine.register_fn(name, move |x: i64, y: f64| function(float(x), y));
+    }
+    engine.register_fn("pow", |x: i64, y: i64| libm::pow(float(x), float(y)));
+    engine.register_fn("clamp", |x: f64, low: f64, high: f64| larger(low, smaller(x, high)));
+    engine.register_fn("clamp", |x: f64, low: i64, high: i64| larger(float(low), smaller(x, float(high))));
+    engine.register_fn("clamp", |x: f64, low: i64, high: f64| larger(float(low), smaller(x, high)));
+    engine.register_fn("clamp", |x: f64, low: f64, high: i64| larger(low, smaller(x, float(high))));
+    engine.register_fn("clamp", |x: i64, low: f64, high: f64| larger(low, smaller(float(x), high)));
+    engine.register_fn("clamp", |x: i64, low: i64, high: i64| x.min(high).max(low));
+    engine.register_type_with_name::<Portion>("amount");
+    engine.register_fn("fraction", |x: f64| Portion::Fraction(x));
+    engine.register_fn("fraction", |x: i64| Portion::Fraction(float(x)));
+}
+
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn float(value: i64) -> f64 {
+    value as f64
+}
+
+/// −1, 0 or 1, as a float.
+fn sign(x: f64) -> f64 {
+    if x > 0.0 {
+        1.0
+    } else if x < 0.0 {
+        -1.0
+    } else {
+        0.0
+    }
+}
+
+// Not `f64::min`, which leaves the sign of a zero to the machine.
+fn smaller(x: f64, y: f64) -> f64 {
+    if y < x { y } else { x }
+}
+
+fn larger(x: f64, y: f64) -> f64 {
+    if y > x { y } else { x }
+}

@@ -1,0 +1,303 @@
+//! The scenario document: a file, the parts it includes and the `--set` overrides, composed into
+//! one text whose every byte knows where the user wrote it. Typed values come out through
+//! [`Document::parse`]; what a scenario means is decided elsewhere, with [`Document::problem`] and
+//! [`Document::unknown`] to say what is wrong with it and where.
+
+mod compose;
+mod culprit;
+mod edit;
+mod home;
+mod lexeme;
+mod number;
+mod overrides;
+mod problem;
+mod scan;
+mod table;
+mod text;
+mod tree;
+mod typed;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use home::Home;
+use problem::{Source, suggestion};
+use text::Composed;
+use tree::{Node, Walk};
+
+pub use overrides::Override;
+pub use problem::{Place, Problem, nearest};
+pub use table::read_csv;
+
+/// A scenario as text: composed, checked, and mapped back to its files.
+///
+/// A dotted path leads through struct fields, map keys and list indexes, and passes over
+/// `Inline(…)` and `Some(…)`; the empty path is the whole scenario.
+#[derive(Clone, Debug)]
+pub struct Document {
+    composed: Composed,
+    tree: Node,
+    home: Option<Home>,
+}
+
+impl Document {
+    /// Reads a scenario file with the files it includes, and applies overrides in order.
+    pub fn load(path: &Path, sets: &[Override]) -> Result<Self, Problem> {
+        let (source, home) = compose::top(path)?;
+        Document::compose(source, Some(home), sets)
+    }
+
+    /// A scenario that is not a file, and so cannot name other files.
+    pub fn from_text(name: &str, text: &str, sets: &[Override]) -> Result<Self, Problem> {
+        Document::compose(compose::decode(name, text.as_bytes())?, None, sets)
+    }
+
+    fn compose(source: Source, home: Option<Home>, sets: &[Override]) -> Result<Self, Problem> {
+        let mut composed = Composed::new(source);
+        let mut tree = compose::include(&mut composed, home.as_ref())?;
+        for over in sets {
+            tree = edit::apply(&mut composed, &tree, over, home.as_ref())?;
+        }
+        Ok(Document {
+            composed,
+            tree,
+            home,
+        })
+    }
+
+    /// The composed text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.composed.text()
+    }
+
+    /// BLAKE3, in hex, of the composed text without comments, spacing and trailing commas.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let mut canonical = String::with_capacity(self.text().len());
+        self.tree.canonical(self.text(), &mut canonical);
+        blake3::hash(canonical.as_bytes()).to_hex().to_string()
+    }
+
+    /// The names of the children at a path in file order: fields, keys, or indexes; none where the
+    /// path does not lead.
+    #[must_use]
+    pub fn keys(&self, path: &str) -> Vec<String> {
+        self.tree
+            .find(path)
+            .map(|node| node.payload().keys())
+            .unwrap_or_default()
+    }
+
+    /// The text of the value at a path.
+    #[must_use]
+    pub fn raw(&self, path: &str) -> Option<&str> {
+        self.tree.find(path).map(|node| node.span.of(self.text()))
+    }
+
+    /// The value at a path, read by its type with RON's `implicit_some`.
+    pub fn parse<T: DeserializeOwned>(&self, path: &str) -> Result<T, Problem> {
+        let Walk { node, rest, .. } = self.tree.walk(path);
+        if rest.is_empty() {
+            return typed::parse(&self.composed, node);
+        }
+        let parent = path[..path.len() - rest.len()].trim_end_matches('.');
+        let name = rest.split('.').next().unwrap_or(rest);
+        Err(self.problem(parent, format!("missing `{name}`{}", within(parent)), None))
+    }
+
+    /// The place of the value at a path, or of the nearest value on the way that exists.
+    #[must_use]
+    pub fn place(&self, path: &str) -> Place {
+        self.composed.place(self.tree.walk(path).node.span)
+    }
+
+    /// A problem with the value at a path, found when its meaning was checked.
+    #[must_use]
+    pub fn problem(&self, path: &str, message: impl Into<String>, hint: Option<String>) -> Problem {
+        self.composed
+            .problem(self.tree.walk(path).node.span, message)
+            .with_help(hint)
+    }
+
+    /// The problem that the child `key` at a path is none of `known`, placed on the key itself.
+    #[must_use]
+    pub fn unknown(&self, path: &str, key: &str, known: &[&str]) -> Problem {
+        let node = self.tree.walk(path).node;
+        let entry = node
+            .payload()
+            .entries()
+            .iter()
+            .find(|entry| entry.key == key);
+        let span = entry.map_or(node.span, |entry| entry.key_span);
+        self.composed
+            .problem(span, format!("unknown `{key}`{}", within(path)))
+            .with_help(suggestion(key, known))
+    }
+
+    /// The CSV file of every name under `data`, relative to the working folder; `given` (`--data
+    /// NAME=FILE`) may add names and wins over the scenario.
+    pub fn tables(
+        &self,
+        given: &[(String, PathBuf)],
+    ) -> Result<BTreeMap<String, PathBuf>, Problem> {
+        table::paths(&self.composed, &self.tree, self.home.as_ref(), given)
+    }
+}
+
+fn within(path: &str) -> String {
+    if path.is_empty() {
+        String::new()
+    } else {
+        format!(" in `{path}`")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn document(text: &str) -> Document {
+        Document::from_text("x.ron", text, &[]).unwrap()
+    }
+
+    const TEXT: &str =
+        "(\n  name: \"a\", // why\n  market: Inline({\"price\": (noise: 1), \"venues\": {}}),\n)";
+
+    #[test]
+    fn paths_give_keys_texts_values_and_places() {
+        let document = document(TEXT);
+        assert_eq!(document.keys(""), ["name", "market"]);
+        assert_eq!(document.keys("market"), ["price", "venues"]);
+        assert_eq!(document.keys("market.nowhere"), [""; 0]);
+        assert_eq!(document.raw("market.price"), Some("(noise: 1)"));
+        assert_eq!(document.raw("market.prices"), None);
+        assert_eq!(document.parse::<String>("name").unwrap(), "a");
+        assert_eq!(
+            document.place("market.price.noise").to_string(),
+            "x.ron:3:36"
+        );
+        assert_eq!(
+            document.place("market.price.nois.x").to_string(),
+            "x.ron:3:28"
+        );
+        assert_eq!(document.place("nowhere").to_string(), "x.ron:1:1");
+    }
+
+    #[test]
+    fn later_problems_are_placed_by_path() {
+        let document = document(TEXT);
+        let problem = document.problem("market.price.noise", "too loud", Some("try 0".to_owned()));
+        assert_eq!(
+            (problem.to_string().as_str(), problem.help()),
+            ("x.ron:3:36: too loud", Some("try 0"))
+        );
+        let unknown = document.unknown("market", "price", &["prices", "venues"]);
+        assert_eq!(
+            unknown.to_string(),
+            "x.ron:3:19: unknown `price` in `market`"
+        );
+        assert_eq!(
+            unknown.help(),
+            Some("did you mean `prices`? expected one of `prices`, `venues`")
+        );
+        assert_eq!(
+            document.unknown("", "name", &[]).to_string(),
+            "x.ron:2:3: unknown `name`"
+        );
+    }
+
+    #[track_caller]
+    fn check_hash(left: &str, right: &str, same: bool) {
+        assert_eq!(
+            document(left).hash() == document(right).hash(),
+            same,
+            "{left} {right}"
+        );
+    }
+
+    #[test]
+    fn layout_does_not_change_the_hash_and_values_do() {
+        check_hash(
+            "(a: 1, b: [2, 3])",
+            "( // c\n a:1,/* d */b : [\n2,3,],)",
+            true,
+        );
+        check_hash("(a: \"x y\")", "(a: \"xy\")", false);
+        check_hash("(a: \"x // y\")", "(a: \"x \")", false);
+        check_hash("(a: 1, b: 2)", "(b: 2, a: 1)", false);
+        check_hash("(a: [1, 2])", "(a: [12])", false);
+    }
+
+    #[test]
+    fn tables_come_from_the_scenario_and_the_command_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        std::fs::write(
+            file("top.ron"),
+            "(data: {\"A\": \"a.csv\", \"B\": \"b.csv\"})",
+        )
+        .unwrap();
+        std::fs::write(file("a.csv"), "x\n1\n").unwrap();
+        let document = Document::load(&file("top.ron"), &[]).unwrap();
+        let problem = document.tables(&[]).unwrap_err();
+        assert!(
+            problem
+                .to_string()
+                .ends_with("top.ron:1:28: no file `b.csv`"),
+            "{problem}"
+        );
+        assert_eq!(
+            problem.help(),
+            Some("did you mean `a.csv`? or give it as --data B=FILE")
+        );
+        let given = |name: &str| {
+            vec![
+                ("B".to_owned(), file(name)),
+                ("C".to_owned(), file("a.csv")),
+            ]
+        };
+        let tables = document.tables(&given("a.csv")).unwrap();
+        assert_eq!(tables.keys().collect::<Vec<_>>(), ["A", "B", "C"]);
+        assert_eq!(read_csv(&tables["A"]).unwrap()["x"], [1.0]);
+        let absent = document.tables(&given("none.csv")).unwrap_err();
+        assert!(absent.to_string().starts_with("--data B="), "{absent}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 512,
+            failure_persistence: None,
+            ..Default::default()
+        })]
+
+        #[test]
+        fn bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            if let Ok(source) = compose::decode("x", &bytes) {
+                let _ = Document::from_text("x", &source.text, &[]);
+            }
+        }
+
+        #[test]
+        fn texts_and_overrides_never_panic(
+            text in r#"[\[\](){}:,"'\\/*#rb\n 0-9a-ceé.+_-]{0,30}"#,
+            path in "[a-c0.]{1,5}",
+            value in r#"[\[\](){}:,"\\/ 0-9a-cé]{0,8}"#,
+        ) {
+            let sets = [Override { path, value }];
+            for text in [text.clone(), format!("(a: ({text}), b: [{text}], c: {{1: {text}}})")] {
+                if let Ok(document) = Document::from_text("x", &text, &[]) {
+                    prop_assert!(ron::from_str::<serde::de::IgnoredAny>(&text).is_ok());
+                    let _ = document.parse::<BTreeMap<String, Vec<u8>>>("");
+                    let _ = document.parse::<(f64, String)>("a");
+                    let _ = Document::from_text("x", &text, &sets);
+                }
+            }
+        }
+    }
+}

@@ -18,6 +18,7 @@ pub struct Ventures {
     start: i128,
     lowest: i128,
     peak_profit: i128,
+    peak_cost: i128,
 }
 
 impl Ventures {
@@ -25,7 +26,7 @@ impl Ventures {
         let agents: Vec<AgentId> =
             world.resource::<Cohorts>().attackers().flat_map(|cohort| cohort.agents.clone()).map(AgentId).collect();
         let start = wallets(world, &agents);
-        world.insert_resource(Self { agents, start, lowest: start, peak_profit: 0 });
+        world.insert_resource(Self { agents, start, lowest: start, peak_profit: 0, peak_cost: 0 });
     }
 
     /// Looks again after an action of `agent`, when it is an attacker.
@@ -35,9 +36,11 @@ impl Ventures {
             return;
         }
         let (now, paper) = (wallets(world, &ventures.agents), paper_profit(world, &ventures.agents));
+        let cost = largest_cost(world, &ventures.agents);
         let mut ventures = world.resource_mut::<Self>();
         ventures.lowest = ventures.lowest.min(now);
         ventures.peak_profit = ventures.peak_profit.max(paper);
+        ventures.peak_cost = ventures.peak_cost.max(cost);
     }
 }
 
@@ -61,6 +64,16 @@ fn paper_profit(world: &World, agents: &[AgentId]) -> i128 {
         }
     }
     total
+}
+
+/// Entry notional of the agents' largest position.
+fn largest_cost(world: &World, agents: &[AgentId]) -> i128 {
+    let accounts = agents
+        .iter()
+        .filter_map(|agent| valuation::agent(world, *agent))
+        .flat_map(|agent| valuation::accounts(world, agent));
+    let costs = accounts.flat_map(|(_, positions)| positions.0.iter().map(|position| i128::from(position.cost.abs())));
+    costs.max().unwrap_or(0)
 }
 
 #[allow(clippy::cast_precision_loss)]
@@ -111,6 +124,12 @@ pub(crate) fn declare(registry: &mut Registry) {
         outcome("peak_paper_profit", "coins", "Largest unrealized profit of the attackers' positions, seen after each of their actions.", |world| {
             coins(world, world.resource::<Ventures>().peak_profit)
         }),
+        outcome(
+            "position_notional",
+            "coins",
+            "Entry notional of the attackers' largest position, seen after each of their actions.",
+            |world| coins(world, world.resource::<Ventures>().peak_cost),
+        ),
         outcome("insolvent", "flag", "Whether claims on the protocol exceed its assets at the end.", |world| flag(valuation::solvency(world) < 0)),
         outcome("solvency", "coins", "Assets of the protocol minus all claims on it at the end, unrealized profit included.", |world| {
             coins(world, valuation::solvency(world))

@@ -5,7 +5,7 @@
 pub enum RuleKind {
     /// Oracle aggregation: columns `price`, `stake` → one row, the price (empty when there is none).
     Aggregate,
-    /// Order in which winners are auto-deleveraged: columns `profit`, `notional`, `equity` → a rank each, largest first.
+    /// Order in which winners are auto-deleveraged: columns `profit`, `entry`, `notional`, `equity` → a rank each, largest first.
     DeleverageRank,
 }
 

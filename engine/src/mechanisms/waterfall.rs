@@ -90,7 +90,7 @@ impl Mechanism for Waterfall {
             Rule {
                 kind: RuleKind::DeleverageRank,
                 name: "profit_times_leverage",
-                doc: "Profit × leverage, the exchanges' usual queue.",
+                doc: "Profit as a ratio of entry × leverage, the exchanges' usual queue.",
                 eval: profit_times_leverage,
             },
             Rule {
@@ -314,7 +314,8 @@ fn deleverage_position(tx: &mut Tx<'_>, id: AccountId, what: (Position, Amount),
 fn winners(world: &World, bankrupt: AccountId, what: (usize, Amount), rank: RuleFn) -> Vec<AccountId> {
     let (place, size) = what;
     let Some(market) = part::<Market>(world, Kind::Market, place) else { return Vec::new() };
-    let (mut ids, mut profits, mut notionals, mut equities) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut ids, mut profits, mut entries, mut notionals, mut equities) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (id, risk) in open_accounts(world) {
         let entity = world.resource::<Roster>().account(id);
         let Some(position) = entity.and_then(|entity| world.get::<Positions>(entity)?.in_market(place)) else {
@@ -324,22 +325,22 @@ fn winners(world: &World, bankrupt: AccountId, what: (usize, Amount), rank: Rule
         if id != bankrupt && (position.size > 0) != (size > 0) && profit > 0 && risk.nc > 0 {
             ids.push(id);
             profits.push(profit as f64);
+            entries.push(position.cost.abs().max(1) as f64);
             notionals.push(valuation::notional(market, position.size));
             equities.push(risk.nc as f64);
         }
     }
     let mut ranks = Vec::with_capacity(ids.len());
-    rank(&[&profits, &notionals, &equities], &mut ranks);
+    rank(&[&profits, &entries, &notionals, &equities], &mut ranks);
     let mut order: Vec<(f64, AccountId)> = ranks.into_iter().zip(ids).collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     order.into_iter().map(|(_, id)| id).collect()
 }
 
 fn profit_times_leverage(columns: &[&[f64]], out: &mut Vec<f64>) {
-    let (profits, notionals, equities) = (columns[0], columns[1], columns[2]);
-    out.extend(
-        profits.iter().zip(notionals).zip(equities).map(|((profit, notional), equity)| profit * notional / equity),
-    );
+    let (profits, entries, notionals, equities) = (columns[0], columns[1], columns[2], columns[3]);
+    let leverages = notionals.iter().zip(equities).map(|(notional, equity)| notional / equity);
+    out.extend(profits.iter().zip(entries).zip(leverages).map(|((profit, entry), leverage)| profit / entry * leverage));
 }
 
 /// Depositors bear what the account borrowed; all other solvent accounts' cash bears the rest, pro rata.

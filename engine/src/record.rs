@@ -17,11 +17,12 @@ use crate::registry::{Directory, Kind, Registry};
 use crate::valuation;
 
 /// The tables with a row per step, and which kind of thing they list.
-const STEP_TABLES: [(Kind, &str, &str); 4] = [
+const STEP_TABLES: [(Kind, &str, &str); 5] = [
     (Kind::Protocol, "world", ""),
     (Kind::Market, "markets", "market"),
     (Kind::Feed, "feeds", "feed"),
     (Kind::Venue, "venues", "venue"),
+    (Kind::Asset, "assets", "asset"),
 ];
 
 /// Rows not yet taken.

@@ -1,5 +1,6 @@
 //! The suite over all crates: one binary, a module per concern.
 
 mod engine_laws;
+mod reference;
 mod vectors;
 mod waterfall;

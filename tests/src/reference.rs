@@ -1,0 +1,129 @@
+//! The reference pages under `docs/reference`, derived from what the mechanisms declare.
+
+use std::fmt::Write;
+
+use palisade_engine::action::{ArgKind, Receiver};
+use palisade_engine::mechanisms::ALL;
+use palisade_engine::registry::{Kind, Registry};
+use palisade_engine::view::{FieldKind, OwnScope};
+
+/// File name and content of every generated page.
+#[must_use]
+pub fn pages() -> Vec<(&'static str, String)> {
+    let registry = Registry::of(&ALL);
+    vec![
+        ("parameters.md", parameters(&registry)),
+        ("actions.md", actions(&registry)),
+        ("view.md", view(&registry)),
+        ("columns.md", columns(&registry)),
+        ("outcomes.md", outcomes(&registry)),
+        ("rules.md", rules(&registry)),
+    ]
+}
+
+const GENERATED: &str =
+    "<!-- generated from the registry; rewrite with PALISADE_BLESS=1 cargo test -p palisade-tests reference -->\n";
+
+fn page(title: &str, intro: &str, header: &str, rows: impl IntoIterator<Item = String>) -> String {
+    let rule: String = header.chars().map(|c| if c == '|' { '|' } else { '-' }).collect();
+    let mut text = format!("{GENERATED}# {title}\n\n{intro}\n\n{header}\n{rule}\n");
+    for row in rows {
+        text.push_str(&row);
+        text.push('\n');
+    }
+    text
+}
+
+fn parameters(registry: &Registry) -> String {
+    let rows = registry.params.iter().map(|param| {
+        let key = if param.kind == Kind::Protocol { param.name.to_owned() } else { format!("NAME.{}", param.name) };
+        let (low, high) = param.bounds;
+        format!("| `{}.{key}` | {} | {} | {low}…{high} | {} |", param.block, param.unit, (param.default)(), param.doc)
+    });
+    let intro = "Every risk parameter, settable in a scenario or with `--set path=value`.";
+    page("Risk parameters", intro, "| path | unit | default | bounds | meaning |", rows)
+}
+
+fn actions(registry: &Registry) -> String {
+    let rows = registry.actions.iter().map(|action| {
+        let receiver = match action.receiver {
+            Receiver::Me => "me",
+            Receiver::Account => "me.account(i)",
+        };
+        let mut args = String::new();
+        let mut meanings = String::new();
+        for arg in action.args {
+            let kind = match arg.kind {
+                ArgKind::Amount => format!("{}, `all` or `fraction(x)`", arg.unit),
+                ArgKind::Number => arg.unit.to_owned(),
+                ArgKind::Handle(kind) => format!("{kind:?}").to_lowercase(),
+            };
+            let _ = write!(args, "{}{}", if args.is_empty() { "" } else { ", " }, arg.name);
+            let _ = write!(meanings, " `{}`: {} ({kind}).", arg.name, arg.doc.trim_end_matches('.'));
+        }
+        let roles: Vec<&str> = action.roles.iter().map(|role| role.name()).collect();
+        let roles = if roles.is_empty() { "everyone".to_owned() } else { format!("{}, attacker", roles.join(", ")) };
+        format!("| `{receiver}.{}({args})` | {roles} | {}{meanings} |", action.name, action.doc)
+    });
+    let intro = "What strategies can ask for. An action takes effect whole or is refused with a reason.";
+    page("Actions", intro, "| call | who | meaning |", rows)
+}
+
+fn view(registry: &Registry) -> String {
+    let public = registry.public.iter().map(|field| {
+        let record = match field.of {
+            Kind::Protocol => "world",
+            Kind::Market => "market",
+            Kind::Feed => "feed",
+            Kind::Venue => "venue",
+            Kind::Asset => "asset",
+            Kind::Account => "account offered to `liquidate`",
+        };
+        let unit = match field.kind {
+            FieldKind::Number => field.unit.to_owned(),
+            FieldKind::Flag => "flag".to_owned(),
+            FieldKind::Handle(kind) => format!("{kind:?}").to_lowercase(),
+        };
+        format!("| {record} | `{}` | {unit} | {} |", field.name, field.doc)
+    });
+    let own = registry.own.iter().map(|field| {
+        let (record, name) = match field.scope {
+            OwnScope::Agent => ("me", field.name.to_owned()),
+            OwnScope::Asset => ("me", format!("{}(asset)", field.name)),
+            OwnScope::Feed => ("me", format!("{}(feed)", field.name)),
+            OwnScope::Account => ("me.account(i)", field.name.to_owned()),
+            OwnScope::Position => ("me.account(i).position(market)", field.name.to_owned()),
+        };
+        format!("| {record} | `{name}` | {} | {} |", field.unit, field.doc)
+    });
+    let intro = "What strategies see: public facts, frozen for everyone, and an agent's own.";
+    page("The view", intro, "| record | field | unit | meaning |", public.chain(own))
+}
+
+fn columns(registry: &Registry) -> String {
+    let tables = [
+        (Kind::Protocol, "world"),
+        (Kind::Market, "markets"),
+        (Kind::Feed, "feeds"),
+        (Kind::Venue, "venues"),
+        (Kind::Asset, "assets"),
+    ];
+    let rows = tables.into_iter().flat_map(|(kind, table)| {
+        let probes = registry.probes.iter().filter(move |probe| probe.kind == kind);
+        probes.map(move |probe| format!("| `{table}` | `{}` | {} | {} |", probe.name, probe.unit, probe.doc))
+    });
+    let intro = "Measured columns of the tables with a row per step. Every row carries `run`, `seed`, `step`, `time_ms` and, but for\n`world`, the name of the thing.";
+    page("Columns", intro, "| table | column | unit | meaning |", rows)
+}
+
+fn outcomes(registry: &Registry) -> String {
+    let rows =
+        registry.outcomes.iter().map(|outcome| format!("| `{}` | {} | {} |", outcome.name, outcome.unit, outcome.doc));
+    let intro = "Figures of a whole run, for `expect`, `counterfactuals` and `--fail-if`. A run adds `loss_caused` (what everyone but\nthe attackers lost against the paired run without them) and `faults` (script failures).";
+    page("Outcomes", intro, "| name | unit | meaning |", rows)
+}
+
+fn rules(registry: &Registry) -> String {
+    let rows = registry.rules.iter().map(|rule| format!("| {:?} | `{}` | {} |", rule.kind, rule.name, rule.doc));
+    page("Rules", "Formulas that a scenario chooses by name.", "| decides | name | meaning |", rows)
+}

@@ -1,6 +1,5 @@
 //! What agents can ask for: typed actions, the arguments they carry, and the reasons for which they are refused.
 
-use crate::ledger::AssetId;
 use crate::registry::{Handle, Kind};
 use crate::tx::Tx;
 use crate::units::{Amount, Rounding, whole};
@@ -178,15 +177,6 @@ fn portion(available: Amount, part: f64) -> Amount {
         return available;
     }
     whole(available as f64 * part, Rounding::Down).unwrap_or(0).clamp(0, available)
-}
-
-/// An asset together with its smallest units per coin, as actions need it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Denomination {
-    /// The asset.
-    pub asset: AssetId,
-    /// Smallest units in one coin.
-    pub scale: f64,
 }
 
 #[cfg(test)]

@@ -178,7 +178,7 @@ fn agents(world: &World) -> Frame {
         .with(
             "worth",
             "coins",
-            "All it holds at executable prices, negative equity counted as 0.",
+            "All it holds at market prices, negative equity counted as 0.",
             Data::Float(Vec::new()),
         );
     let (cohorts, ledger) = (world.resource::<Cohorts>(), world.resource::<Ledger>());

@@ -1,4 +1,4 @@
-//! What accounts, agents and parties are worth: requirements on the marks, holdings at executable prices.
+//! What accounts, agents and parties are worth: requirements on the marks, holdings at market prices.
 
 use bevy_ecs::prelude::World;
 
@@ -7,7 +7,7 @@ use crate::domain::{
     Venue,
 };
 use crate::ledger::{AssetId, GroupId, Ledger};
-use crate::math::{impact, margin};
+use crate::math::margin;
 use crate::mechanism::Assets;
 use crate::registry::{Directory, Kind, part};
 use crate::units::{Amount, Rounding, whole};
@@ -123,33 +123,35 @@ pub fn agent(world: &World, id: AgentId) -> Option<&Agent> {
     world.get::<Agent>(world.resource::<Roster>().agent(id)?)
 }
 
-/// What `units` of an asset would fetch in settlement coins: at the external price, else sold into the deepest venue.
+/// `units` of an asset in settlement coins: at its external price, else at the price of the deepest venue that trades it
+/// for the settlement asset; 0 when nothing prices it.
 #[must_use]
 #[allow(clippy::cast_precision_loss)]
-pub fn executable(world: &World, asset: AssetId, units: Amount) -> f64 {
+pub fn marked(world: &World, asset: AssetId, units: Amount) -> f64 {
     let assets = world.resource::<Assets>();
+    let coins = units as f64 / assets.scale(asset);
     if asset == assets.settlement() {
-        return units as f64 / assets.settlement_scale();
+        return coins;
     }
     if let Some(external) = part::<External>(world, Kind::Asset, usize::from(asset.0)) {
-        return units as f64 / assets.scale(asset) * external.price.get();
+        return coins * external.price.get();
     }
     let ledger = world.resource::<Ledger>();
     let venues = world.resource::<Directory>().entities(Kind::Venue).filter_map(|entity| world.get::<Venue>(entity));
-    let fetched =
-        venues.filter(|venue| venue.base == asset && venue.quote == assets.settlement()).filter_map(|venue| {
-            impact::swap_out(units, ledger.balance(venue.base_slot), ledger.balance(venue.quote_slot), 0)
-        });
-    fetched.max().unwrap_or(0) as f64 / assets.settlement_scale()
+    let trading = venues.filter(|venue| venue.base == asset && venue.quote == assets.settlement());
+    let deepest = trading.max_by_key(|venue| ledger.balance(venue.quote_slot));
+    deepest.map_or(0.0, |venue| {
+        let (base, quote) = (ledger.balance(venue.base_slot) as f64, ledger.balance(venue.quote_slot) as f64);
+        coins * (quote / venue.quote_scale) / (base / venue.base_scale)
+    })
 }
 
-/// All an agent holds, in settlement coins: wallet at executable prices and accounts, negative equity counted as 0.
+/// All an agent holds, in settlement coins: wallet at market prices and accounts, negative equity counted as 0.
 #[must_use]
 #[allow(clippy::cast_precision_loss)]
 pub fn agent_worth(world: &World, agent: &Agent) -> f64 {
     let (assets, ledger) = (world.resource::<Assets>(), world.resource::<Ledger>());
-    let wallet: f64 =
-        assets.ids().map(|asset| executable(world, asset, ledger.balance(agent.wallet.asset(asset)))).sum();
+    let wallet: f64 = assets.ids().map(|asset| marked(world, asset, ledger.balance(agent.wallet.asset(asset)))).sum();
     let equity: Amount =
         accounts(world, agent).map(|(account, positions)| risk(world, account, positions).nc.max(0)).sum();
     wallet + equity as f64 / assets.settlement_scale()
@@ -157,7 +159,7 @@ pub fn agent_worth(world: &World, agent: &Agent) -> f64 {
 
 /// What every group is worth, in settlement coins, in the groups' order.
 ///
-/// Cohorts as [`agent_worth`] (tokens of a group sold together); depositors and the pool net of what bankrupt accounts
+/// Cohorts as [`agent_worth`]; depositors and the pool net of what bankrupt accounts
 /// cannot pay, so that at given prices the sum over all groups does not change.
 #[must_use]
 #[allow(clippy::cast_precision_loss)]
@@ -169,7 +171,7 @@ pub fn group_worth(world: &World) -> Vec<(String, f64)> {
         let group = GroupId(u16::try_from(place).unwrap_or(u16::MAX));
         let held: f64 = assets
             .ids()
-            .map(|asset| executable(world, asset, Amount::try_from(ledger.held(group, asset)).unwrap_or(Amount::MAX)))
+            .map(|asset| marked(world, asset, Amount::try_from(ledger.held(group, asset)).unwrap_or(Amount::MAX)))
             .sum();
         (name.clone(), held + adjust.get(place).copied().unwrap_or(0) as f64 / scale)
     };

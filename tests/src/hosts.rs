@@ -5,7 +5,7 @@ use palisade_engine::action::{Actor, Intent, MAX_ARGS, Value};
 use palisade_engine::domain::{AgentId, CohortId};
 use palisade_engine::host::{Ask, Hook, Host, Replies, Wake};
 use palisade_engine::registry::{Handle, Kind, Registry};
-use palisade_engine::view::Reads;
+use palisade_engine::view::{Reads, Rows};
 
 /// A host that answers with a closure and reads every own field.
 pub struct Native<F> {
@@ -72,4 +72,37 @@ pub fn intent(registry: &Registry, agent: u32, account: u8, action: &str, args: 
 #[must_use]
 pub const fn handle(kind: Kind, index: u32) -> Value {
     Value::Handle(Handle { kind, index })
+}
+
+/// Steps a simulation `steps` times with honest nodes; `act` adds intents to each Decide question.
+pub fn drive(simulation: &mut Simulation, steps: usize, mut act: impl FnMut(&Ask<'_>, &mut Replies)) {
+    let honest = honest_nodes(simulation.registry());
+    for _ in 0..steps {
+        let mut host = Native::new(simulation, |ask, replies| {
+            honest(ask, replies);
+            if ask.hook == Hook::Decide {
+                act(ask, replies);
+            }
+        });
+        simulation.step(&mut host);
+    }
+}
+
+/// The public value of a thing as it stands now.
+///
+/// # Panics
+/// When no mechanism declares the field.
+#[must_use]
+pub fn seen(simulation: &Simulation, of: Kind, name: &str, index: usize) -> f64 {
+    let field = simulation.registry().public.iter().find(|field| field.of == of && field.name == name);
+    (field.expect("a declared field").read)(simulation.world(), index)
+}
+
+/// An agent's own value as it stands now.
+#[must_use]
+pub fn own(simulation: &Simulation, name: &str, agent: u32, first: usize) -> f64 {
+    let field = &simulation.registry().own[own_field(simulation.registry(), name)];
+    let mut out = Vec::new();
+    (field.gather)(simulation.world(), Rows { agents: &[AgentId(agent)], first, second: 0 }, &mut out);
+    out[0]
 }

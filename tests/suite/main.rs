@@ -1,6 +1,7 @@
 //! The suite over all crates: one binary, a module per concern.
 
 mod engine_laws;
+mod mechanisms;
 mod reference;
 mod vectors;
 mod waterfall;

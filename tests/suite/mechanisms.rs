@@ -56,7 +56,7 @@ fn within_standard_errors(found: f64, expected: f64, error: f64) {
 
 #[test]
 fn diffusions_have_the_stated_moments() {
-    let n = 600;
+    let n = 400;
     let (mean, variance) = log_moments("Gbm(drift: 0.0, volatility: 1.0)", n);
     let daily = 1.0 / 365.0;
     within_standard_errors(mean, -0.5 * daily, (daily / f64::from(n)).sqrt());

@@ -4,6 +4,7 @@
 //! stepped with a [`host::Host`] that decides for agents, and read through frames and outcomes.
 
 pub mod action;
+mod assembly;
 pub mod clock;
 pub mod domain;
 pub mod event;

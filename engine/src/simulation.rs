@@ -3,22 +3,23 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use bevy_ecs::prelude::{IntoScheduleConfigs, World};
-use bevy_ecs::schedule::{LogLevel, Schedule, ScheduleBuildSettings, SingleThreadedExecutor};
+use bevy_ecs::prelude::World;
+use bevy_ecs::schedule::{LogLevel, Schedule, ScheduleBuildSettings};
 
 use crate::action::Intent;
+use crate::assembly;
 use crate::clock::{Clock, Now};
-use crate::domain::{Agent, AgentId, CohortId, Cohorts, Groups, Market, Roster};
+use crate::domain::{Agent, AgentId, CohortId, Cohorts, Market, Roster};
 use crate::event::Events;
 use crate::frame::Frame;
 use crate::host::{Ask, Fault, Hook, Host, Replies, Wake};
 use crate::inquiry::{Answers, Inquiries, Inquiry};
 use crate::ledger::{AssetId, Ledger};
-use crate::mechanism::{Assets, Mechanism, MechanismSet, Setup, Stage, StateWriter};
+use crate::mechanism::{Assets, Mechanism, Setup, StateWriter};
 use crate::outcomes::Ventures;
 use crate::phase::{Half, Phase};
 use crate::population::{self, Attention};
-use crate::queue::{self, Queue, Refusals};
+use crate::queue::{self, Queue};
 use crate::record::{self, Recorder};
 use crate::registry::{Directory, Kind, Registry, part};
 use crate::rng::Streams;
@@ -76,16 +77,16 @@ impl Simulation {
             .map_err(|(index, message)| SetupError::value(format!("clock.{index}"), message))?;
         let mut world = World::new();
         world.insert_resource(Registry::of(mechanisms));
-        install_core(&mut world, scenario, options)?;
+        assembly::install_core(&mut world, scenario, options)?;
         population::spawn(&mut world, scenario, options.without_attackers, options.spawn_shuffle)?;
-        let mut schedules = schedules(mechanisms.len());
+        let mut schedules = assembly::schedules(mechanisms.len());
         let mut states: Vec<StateWriter> = Vec::new();
         for (place, mechanism) in mechanisms.iter().enumerate() {
             let mut setup =
                 Setup { world: &mut world, scenario, schedules: &mut schedules, states: &mut states, place };
             mechanism.build(&mut setup)?;
         }
-        check_bounds(&world)?;
+        assembly::check_bounds(&world)?;
         schedules.retain(|_, schedule| !schedule.graph().systems.is_empty());
         let agents = world.resource::<Roster>().agents().len();
         world.insert_resource(Attention::of(agents));
@@ -338,83 +339,6 @@ impl Simulation {
         }
         Ok(())
     }
-}
-
-fn schedules(mechanisms: usize) -> BTreeMap<(Phase, Half), Schedule> {
-    let mut all = BTreeMap::new();
-    for phase in Phase::order(crate::phase::LiquidationTiming::BeforeDecide) {
-        for half in [Half::Prepare, Half::Settle] {
-            let mut schedule = Schedule::new(Stage(phase, half));
-            schedule.set_executor(SingleThreadedExecutor::new());
-            for place in 1..mechanisms {
-                schedule.configure_sets(MechanismSet(place).after(MechanismSet(place - 1)));
-            }
-            schedule.set_build_settings(ScheduleBuildSettings {
-                ambiguity_detection: LogLevel::Error,
-                ..Default::default()
-            });
-            all.insert((phase, half), schedule);
-        }
-    }
-    all
-}
-
-fn install_core(world: &mut World, scenario: &Scenario, options: Options) -> Result<(), SetupError> {
-    let mut assets = Assets::default();
-    for (name, spec) in &scenario.assets {
-        if spec.decimals > 18 {
-            return Err(SetupError::value(
-                format!("protocol.assets.{name}.decimals"),
-                format!("expected 0 to 18, found {}", spec.decimals),
-            ));
-        }
-        assets.names.push(name.clone());
-        assets.decimals.push(spec.decimals);
-    }
-    let settlement = assets.find(&scenario.settlement).ok_or_else(|| SetupError::Name {
-        path: "protocol.settlement".into(),
-        what: "asset",
-        name: scenario.settlement.clone(),
-        known: assets.names.clone(),
-    })?;
-    assets.settlement = settlement.0;
-    world.insert_resource(Ledger::new(assets.names.len()));
-    let mut directory = Directory::default();
-    let protocol = world.spawn_empty().id();
-    directory.add(Kind::Protocol, "", protocol);
-    for name in &assets.names {
-        let entity = world.spawn_empty().id();
-        directory.add(Kind::Asset, name, entity);
-    }
-    world.insert_resource(directory);
-    world.insert_resource(assets);
-    world.insert_resource(Streams::new(options.seed));
-    world.insert_resource(Groups::default());
-    world.insert_resource(Cohorts::default());
-    world.insert_resource(Now::default());
-    world.init_resource::<Events>();
-    world.init_resource::<Queue>();
-    world.init_resource::<Refusals>();
-    world.init_resource::<Inquiries>();
-    world.init_resource::<Answers>();
-    Ok(())
-}
-
-fn check_bounds(world: &World) -> Result<(), SetupError> {
-    let registry = world.resource::<Registry>();
-    for param in &registry.params {
-        for (place, name) in world.resource::<Directory>().names(param.kind).enumerate() {
-            let Some(value) = (param.read)(world, place) else { continue };
-            let (low, high) = param.bounds;
-            if !(low..=high).contains(&value) {
-                return Err(SetupError::value(
-                    param.path(name),
-                    format!("expected {low} to {high} ({}), found {value}", param.unit),
-                ));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn key_of(world: &World, agent: AgentId) -> Option<u64> {

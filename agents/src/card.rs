@@ -29,7 +29,8 @@ impl Card {
     /// The card of a strategy, which must have a name, a role and a summary.
     pub(crate) fn of_strategy(file: &str, text: &str) -> Result<Self, ScriptProblem> {
         let card = Self::parse(file, text)?;
-        let missing = [("name", card.name.is_empty()), ("role", card.role.is_none()), ("summary", card.summary.is_empty())];
+        let missing =
+            [("name", card.name.is_empty()), ("role", card.role.is_none()), ("summary", card.summary.is_empty())];
         match missing.iter().find(|(_, absent)| *absent) {
             None => Ok(card),
             Some((key, _)) => Err(at(file, text, (1, 1), format!("the card has no `{key}`"))

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use palisade_engine::host::Hook;
 use rhai::{
-    AST, ASTFlags, ASTNode, Dynamic, Engine, Expr, ImmutableString, OptimizationLevel, Position, Scope, ScriptFuncDef,
-    Shared, Stmt,
+    AST, ASTFlags, ASTNode, Dynamic, Engine, Expr, ImmutableString, Module, OptimizationLevel, Position, Scope,
+    ScriptFuncDef, Shared, Stmt,
 };
 
 use crate::library::{Library, Strategy};
@@ -38,7 +39,9 @@ impl Source {
     /// Where the name of a function stands whose body begins at `body`.
     fn place_of(&self, name: &str, body: Position) -> Position {
         let line = body.line().unwrap_or(1);
-        for (index, text) in self.text.lines().enumerate().take(line).skip(line.saturating_sub(20)).collect::<Vec<_>>().into_iter().rev() {
+        for (index, text) in
+            self.text.lines().enumerate().take(line).skip(line.saturating_sub(20)).collect::<Vec<_>>().into_iter().rev()
+        {
             let found = text.match_indices(name).find(|(at, _)| {
                 let before = text[..*at].trim_end();
                 let after = text[at + name.len()..].trim_start();
@@ -54,6 +57,9 @@ impl Source {
         body
     }
 }
+
+/// The source of every function, by name, and where it begins there.
+pub(crate) type Places = BTreeMap<String, (usize, Position)>;
 
 /// One function of a draft.
 #[derive(Clone, Debug)]
@@ -85,7 +91,11 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// Parses `strategy` and what it uses with an engine that is lenient about names: the checks know better hints.
-    pub(crate) fn parse(library: &Library, strategy: &Strategy, engine: &mut Engine) -> Result<Self, Vec<ScriptProblem>> {
+    pub(crate) fn parse(
+        library: &Library,
+        strategy: &Strategy,
+        engine: &mut Engine,
+    ) -> Result<Self, Vec<ScriptProblem>> {
         let mut problems = Vec::new();
         let mut draft = Self { sources: Vec::new(), functions: Vec::new(), constants: Vec::new(), has_power: false };
         engine.set_optimization_level(OptimizationLevel::None);
@@ -124,7 +134,8 @@ impl Draft {
             let at = statement.position();
             let Stmt::Var(parts, flags, _) = statement else {
                 if !statement.is_noop() {
-                    let hint = "put it into a function: only `fn` and `const NAME = literal` stand at the top of a file";
+                    let hint =
+                        "put it into a function: only `fn` and `const NAME = literal` stand at the top of a file";
                     problems.push(source.problem(at, "a statement outside of any function", Some(hint.into())));
                 }
                 continue;
@@ -158,7 +169,8 @@ impl Draft {
             .collect();
         found.sort_by_key(|function| (function.at.line(), function.at.position()));
         for function in found {
-            let elsewhere = self.functions.iter().find(|known| known.source != place && known.def.name == function.def.name);
+            let elsewhere =
+                self.functions.iter().find(|known| known.source != place && known.def.name == function.def.name);
             if let Some(other) = elsewhere.filter(|_| !function.is_anonymous()) {
                 let message = format!("`{}` is defined in {} too", function.name(), self.sources[other.source].file);
                 problems.push(source.problem(function.at, message, Some("rename one of the two".into())));
@@ -177,9 +189,10 @@ impl Draft {
         self.functions.iter().any(|function| function.def.name == name)
     }
 
-    /// Every function's file, by name, for the places of faults.
-    pub(crate) fn files(&self) -> BTreeMap<String, usize> {
-        self.functions.iter().map(|function| (function.def.name.to_string(), function.source)).collect()
+    /// Where every function stands, by name, for the places of faults.
+    pub(crate) fn places(&self) -> Places {
+        let place = |function: &Function| (function.def.name.to_string(), (function.source, function.at));
+        self.functions.iter().map(place).collect()
     }
 
     /// Compiles for running: constants folded in, every name known.
@@ -193,13 +206,16 @@ impl Draft {
         for (name, value) in &self.constants {
             scope.push_constant_dynamic(name.clone(), value.clone());
         }
-        let mut merged = AST::empty();
+        let mut functions = Vec::new();
         for source in &self.sources {
-            let part = engine.compile_with_scope(&scope, &*source.text).map_err(|error| parse_problem(source, &error))?;
-            merged.combine(part);
+            let part =
+                engine.compile_with_scope(&scope, &*source.text).map_err(|error| parse_problem(source, &error))?;
+            functions.extend(part.iter_fn_def().map(|def| match hook_of(def) {
+                Some(hook) => Shared::new(ScriptFuncDef { name: entry(hook).into(), ..(**def).clone() }),
+                None => def.clone(),
+            }));
         }
-        merged.clear_statements();
-        Ok(merged)
+        Ok(AST::new_from_module(Module::from(functions)))
     }
 }
 
@@ -213,7 +229,11 @@ impl Source {
 
 fn parse_problem(source: &Source, error: &rhai::ParseError) -> ScriptProblem {
     let message = error.err_type().to_string();
-    let hint = if message.contains("eval") || message.contains("import") || message.contains("try") || message.contains("curry") {
+    let hint = if message.contains("eval")
+        || message.contains("import")
+        || message.contains("try")
+        || message.contains("curry")
+    {
         Some("strategies have no eval, import, export, curry or try".to_owned())
     } else {
         None
@@ -221,9 +241,21 @@ fn parse_problem(source: &Source, error: &rhai::ParseError) -> ScriptProblem {
     source.problem(error.position(), message, hint)
 }
 
+/// The name under which a hook is compiled. `me.liquidate(account, share)` in `fn liquidate(me, account)` would call that
+/// function again otherwise: to rhai every script function is a method too, and goes before the host's own.
+pub(crate) fn entry(hook: Hook) -> String {
+    format!("hook${}", hook.name())
+}
+
+fn hook_of(def: &ScriptFuncDef) -> Option<Hook> {
+    Hook::ALL.into_iter().find(|hook| def.name == hook.name() && def.params.len() == 2)
+}
+
 /// The statements of one function, which rhai only shows to a walk over the whole tree.
 fn statements(ast: &AST, def: &ScriptFuncDef) -> Vec<Stmt> {
-    let only = ast.clone_functions_only_filtered(|_, _, name, arity| name == def.name && arity == def.params.len());
+    // Not `clone_functions_only_filtered`: rhai 1.27 does not apply the filter of a clone into an empty module.
+    let mut only = ast.clone_functions_only();
+    only.retain_functions(|_, _, name, arity| name == def.name && arity == def.params.len());
     let mut body = Vec::new();
     only.walk(&mut |path| {
         if let [ASTNode::Stmt(statement)] = path {
@@ -236,9 +268,11 @@ fn statements(ast: &AST, def: &ScriptFuncDef) -> Vec<Stmt> {
 
 fn literal(expression: &Expr) -> Option<Dynamic> {
     match expression {
-        Expr::IntegerConstant(..) | Expr::FloatConstant(..) | Expr::BoolConstant(..) | Expr::StringConstant(..) | Expr::CharConstant(..) => {
-            expression.get_literal_value(None)
-        }
+        Expr::IntegerConstant(..)
+        | Expr::FloatConstant(..)
+        | Expr::BoolConstant(..)
+        | Expr::StringConstant(..)
+        | Expr::CharConstant(..) => expression.get_literal_value(None),
         _ => None,
     }
 }

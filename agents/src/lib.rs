@@ -1,1 +1,36 @@
-//! x
+//! Strategies in Rhai: the sandbox that contains them, the library they come from, the checks before they run, and the
+//! host that asks them for a simulation. See `docs` of the workspace for the script contract.
+
+mod bind;
+mod card;
+mod catalog;
+mod check;
+mod cohort;
+mod context;
+mod declare;
+mod draft;
+mod expression;
+mod fault;
+mod flow;
+mod host;
+mod infer;
+mod library;
+mod natives;
+mod operators;
+mod portion;
+mod problem;
+mod pure;
+mod records;
+mod sandbox;
+mod source;
+mod state;
+mod types;
+
+pub use card::Card;
+pub use check::{check, params};
+pub use declare::{ParamKind, StrategyParam};
+pub use expression::evaluate_flag;
+pub use host::ScriptHost;
+pub use library::{Library, Strategy, UnknownStrategy};
+pub use problem::{LoadError, ScriptProblem, nearest};
+pub use sandbox::HostOptions;

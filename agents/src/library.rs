@@ -2,9 +2,9 @@
 //! cards only, so that threads can share it; compiling is each host's own.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::fs;
 
 use crate::card::Card;
 use crate::problem::{ScriptProblem, nearest};

@@ -34,14 +34,7 @@ impl fmt::Display for Hint<'_> {
 impl ScriptProblem {
     /// A problem with a file as a whole.
     pub(crate) fn of_file(file: &str, message: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line: 0,
-            column: 0,
-            message: message.into(),
-            hint: None,
-            text: "".into(),
-        }
+        Self { file: file.to_owned(), line: 0, column: 0, message: message.into(), hint: None, text: "".into() }
     }
 
     /// The line of the file that the problem is in.

@@ -21,7 +21,10 @@ pub(crate) const FUNCTIONS: [(&str, usize); 13] = [
     ("hypot", 2),
 ];
 
-const UNARY: [(&str, fn(f64) -> f64); 22] = [
+type Unary = fn(f64) -> f64;
+type Binary = fn(f64, f64) -> f64;
+
+const UNARY: [(&str, Unary); 22] = [
     ("abs", f64::abs),
     ("floor", libm::floor),
     ("ceil", libm::ceil),
@@ -46,7 +49,7 @@ const UNARY: [(&str, fn(f64) -> f64); 22] = [
     ("to_radians", f64::to_radians),
 ];
 
-const BINARY: [(&str, fn(f64, f64) -> f64); 7] = [
+const BINARY: [(&str, Binary); 7] = [
     ("min", smaller),
     ("max", larger),
     ("pow", libm::pow),

@@ -26,7 +26,7 @@ const MAX_MAP: usize = 256;
 const MAX_LOG: usize = 4 * 1_024;
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Fixes the names of anonymous functions, metadata order and iteration, which otherwise differ between processes.
-const HASHING_SEED: [u64; 4] = [0x50_61_6c, 0x69_73, 0x61_64, 0x65];
+const HASHING_SEED: [u64; 4] = [1, 2, 3, 4];
 
 pub(crate) type Outcome<T> = Result<T, Box<EvalAltResult>>;
 

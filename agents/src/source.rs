@@ -34,8 +34,8 @@ pub(crate) fn gate(file: &str, bytes: Vec<u8>) -> Result<String, ScriptProblem> 
         let message = format!("has {} bytes: a script has at most {MAX_BYTES}", bytes.len());
         return Err(ScriptProblem::of_file(file, message));
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|error| ScriptProblem::of_file(file, format!("is not UTF-8: {error}")))?;
+    let text =
+        String::from_utf8(bytes).map_err(|error| ScriptProblem::of_file(file, format!("is not UTF-8: {error}")))?;
     for (line, content) in text.split('\n').enumerate() {
         if let Some((column, (letter, what))) =
             content.chars().enumerate().find_map(|(place, c)| Some((place, (c, hidden(c)?))))
@@ -60,9 +60,7 @@ const fn hidden(letter: char) -> Option<&'static str> {
         '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
             Some("a text-direction character")
         }
-        '\u{00AD}' | '\u{180E}' | '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' => {
-            Some("an invisible character")
-        }
+        '\u{00AD}' | '\u{180E}' | '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' => Some("an invisible character"),
         _ => None,
     }
 }

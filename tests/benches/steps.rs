@@ -1,13 +1,26 @@
-//! How the cost of a step grows with the number of traders, with a native host; and bytes per agent.
+//! What a decision and a step cost, native and scripted; how the cost grows with the number of traders; bytes per trader.
 
+use std::alloc::System;
+
+use cap::Cap;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use palisade_agents::{HostOptions, Library, ScriptHost};
 use palisade_engine::action::Value;
-use palisade_engine::host::{Ask, Hook, Replies};
+use palisade_engine::clock::Now;
+use palisade_engine::domain::{AgentId, CohortId};
+use palisade_engine::host::{Ask, Hook, Host, Replies};
 use palisade_engine::mechanisms::ALL;
 use palisade_engine::registry::Kind;
+use palisade_engine::rng::Streams;
+use palisade_engine::scenario::Scenario;
+use palisade_engine::view::{Columns, Public};
 use palisade_engine::{Options, Simulation};
 use palisade_tests::hosts::{Native, handle, honest_nodes, intent, own_field};
 use palisade_tests::worlds::crowd;
+
+/// Counts bytes, so that the memory of a world can be stated.
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
 fn native(simulation: &Simulation) -> impl FnMut(&Ask<'_>, &mut Replies) + use<> {
     let registry = simulation.registry().clone();
@@ -40,25 +53,105 @@ fn native(simulation: &Simulation) -> impl FnMut(&Ask<'_>, &mut Replies) + use<>
     }
 }
 
+/// Sizes of the crowd: small when run as a test.
+fn sizes() -> Vec<u32> {
+    if std::env::args().any(|arg| arg == "--bench") { vec![1_000, 10_000, 100_000] } else { vec![10] }
+}
+
+/// A simulation of `traders` that has settled for some steps, and the bytes it takes per trader.
+fn settled(
+    traders: u32,
+    strategy: &str,
+    host: impl Fn(&Scenario, &Simulation) -> Box<dyn Host>,
+) -> (Simulation, Box<dyn Host>) {
+    let scenario = crowd(traders, strategy);
+    let before = ALLOCATOR.allocated();
+    let mut simulation = Simulation::new(&scenario, &ALL, Options::default()).expect("a legal scenario");
+    let mut host = host(&scenario, &simulation);
+    for _ in 0..20 {
+        simulation.step(&mut *host);
+    }
+    drop(simulation.take_frames());
+    let bytes = (ALLOCATOR.allocated() - before) / traders as usize;
+    eprintln!("{traders} traders: {bytes} bytes each");
+    (simulation, host)
+}
+
 fn steps(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("step/native");
-    group.sample_size(10);
-    for traders in [1_000, 10_000, 100_000] {
-        let mut simulation = Simulation::new(&crowd(traders, ""), &ALL, Options::default()).expect("a legal scenario");
-        let mut host = Native::new(&simulation, native(&simulation));
-        for _ in 0..20 {
-            simulation.step(&mut host);
+    let library = Library::load(&[]).expect("the shipped strategies");
+    type Make<'a> = Box<dyn Fn(&Scenario, &Simulation) -> Box<dyn Host> + 'a>;
+    let hosts: [(&str, &str, Make<'_>); 2] = [
+        ("native", "", Box::new(|_, simulation| Box::new(Native::new(simulation, native(simulation))))),
+        (
+            "scripted",
+            "noise",
+            Box::new(|scenario, simulation| {
+                Box::new(
+                    ScriptHost::new(&library, scenario, simulation, HostOptions::default())
+                        .expect("a checked strategy"),
+                )
+            }),
+        ),
+    ];
+    for (name, strategy, make) in hosts {
+        let mut group = criterion.benchmark_group(format!("step/{name}"));
+        group.sample_size(10);
+        for traders in sizes() {
+            let (mut simulation, mut host) = settled(traders, strategy, &make);
+            group.throughput(Throughput::Elements(u64::from(traders)));
+            group.bench_with_input(BenchmarkId::from_parameter(traders), &traders, |bench, _| {
+                bench.iter(|| {
+                    simulation.step(&mut *host);
+                    simulation.take_frames()
+                });
+            });
         }
-        group.throughput(Throughput::Elements(u64::from(traders)));
-        group.bench_with_input(BenchmarkId::from_parameter(traders), &traders, |bench, _| {
+        group.finish();
+    }
+}
+
+/// One decision alone: the host is asked for a crowd that is gathered anew each time, and nothing else runs.
+fn decisions(criterion: &mut Criterion) {
+    let library = Library::load(&[]).expect("the shipped strategies");
+    let traders = sizes()[0];
+    let scenario = crowd(traders, "noise");
+    let (simulation, _) = settled(traders, "noise", |_, simulation| {
+        Box::new(Native::new(simulation, honest_nodes(simulation.registry())))
+    });
+    let mut scripted =
+        ScriptHost::new(&library, &scenario, &simulation, HostOptions::default()).expect("a checked strategy");
+    let mut native = Native::new(&simulation, native(&simulation));
+    let mut group = criterion.benchmark_group("decision");
+    group.sample_size(10).throughput(Throughput::Elements(u64::from(traders)));
+    let hosts: [(&str, &mut dyn Host); 2] = [("native", &mut native), ("scripted", &mut scripted)];
+    for (name, host) in hosts {
+        let crowd_id = CohortId(1);
+        let reads = host.reads(crowd_id, Hook::Decide).expect("a decide hook");
+        let agents: Vec<AgentId> = (3..3 + traders).map(AgentId).collect();
+        let keys: Vec<u64> = agents.iter().map(|agent| u64::from(agent.0)).collect();
+        let own = Columns::gather(simulation.world(), &reads, &agents, 1);
+        let ask = Ask {
+            hook: Hook::Decide,
+            now: *simulation.world().resource::<Now>(),
+            cohort: crowd_id,
+            agents: &agents,
+            keys: &keys,
+            subject: None,
+            subject_values: &[],
+            own: &own,
+            public: simulation.world().resource::<Public>(),
+            streams: Streams::new(1),
+        };
+        group.bench_function(name, |bench| {
             bench.iter(|| {
-                simulation.step(&mut host);
-                simulation.take_frames()
+                let mut replies = Replies::default();
+                host.ask(&ask, &mut replies);
+                replies
             });
         });
     }
     group.finish();
 }
 
-criterion_group!(benches, steps);
+criterion_group!(benches, decisions, steps);
 criterion_main!(benches);

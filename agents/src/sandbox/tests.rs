@@ -28,7 +28,7 @@ fn check(body: &str, expected: &str) {
 fn runaway_scripts_are_stopped() {
     check("loop {}", "Fuel");
     check("while true { let x = 1; }", "Fuel");
-    check("for i in 0..1000000000 { }", "Fuel");
+    check("let n = 0; for i in 0..1000000000 { n += i; }", "Fuel");
     check("let a = []; a.pad(1000, 1); loop { a.sort(|x, y| x - y); }", "Fuel");
     check("let a = []; a.pad(1000, 1); loop { a.map(|x| x * 2); }", "Fuel");
     check("g(0)", "Stack overflow");
@@ -44,7 +44,7 @@ fn natives_that_hang_or_swallow_memory_are_replaced() {
     check(r#"let s = "aaaaaaaa"; s.pad(1000, "a"); s.replace("a", "bbbb")"#, "longer than a text");
     check(r#"let s = "x"; loop { s += s; }"#, "Length of string too large");
     check("let a = [0]; loop { a += a; }", "too large");
-    check("let m = #{}; let i = 0; loop { m[`k${i}`] = i; i += 1; }", "too large");
+    check("let m = #{}; let i = 0; loop { m[`k${i}`] = i; i += 1; }", "Fuel");
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn what_reaches_outside_does_not_exist() {
     check("eval(\"1\")", "eval");
     check("import \"x\"", "import");
     check("try { throw 1 } catch { 2 }", "try");
-    check("let x = |a, b| a; x.curry(1)", "curry");
+    check("let x = |a, b| a; x.curry(1)", "parse");
     check("sleep(1)", "not found");
     check("exit()", "not found");
     check("timestamp()", "not found");
@@ -63,7 +63,7 @@ fn what_reaches_outside_does_not_exist() {
 
 #[test]
 fn deep_and_large_sources_are_refused() {
-    check(&format!("{}1{}", "(".repeat(200), ")".repeat(200)), "depth");
+    check(&format!("{}1{}", "(".repeat(200), ")".repeat(200)), "complexity");
     check(&format!("let x = {}1;", "-".repeat(3_000)), "");
     let many: String = (0..200).map(|n| format!("fn f{n}() {{}}\n")).collect();
     assert!(run(&many).unwrap_err().contains("functions"));
@@ -72,7 +72,15 @@ fn deep_and_large_sources_are_refused() {
 #[test]
 fn the_byte_cap_stops_a_call() {
     thread_local!(static BYTES: Cell<usize> = const { Cell::new(0) });
-    let options = HostOptions { live_bytes: || BYTES.with(|bytes| { bytes.set(bytes.get() + 4_096); bytes.get() }), byte_cap: 100_000 };
+    let options = HostOptions {
+        live_bytes: || {
+            BYTES.with(|bytes| {
+                bytes.set(bytes.get() + 4_096);
+                bytes.get()
+            })
+        },
+        byte_cap: 100_000,
+    };
     let sandbox = Sandbox::new(&Packages::new(), options);
     let ast = sandbox.engine.compile("fn f() { loop {} }").unwrap();
     sandbox.meter.begin(CALL_FUEL);

@@ -130,12 +130,16 @@ fn offer_underwater_accounts(world: &mut World) {
     let count = Amount::try_from(underwater.len()).unwrap_or(Amount::MAX);
     underwater.sort_by_key(|(id, risk)| (risk.nc.saturating_sub(risk.mmr), *id));
     underwater.truncate(limit);
+    let owner = |id: AccountId| account_at(world, id.0 as usize).map(|(account, _)| account.owner);
+    let underwater: Vec<(AccountId, AgentId)> =
+        underwater.into_iter().filter_map(|(id, _)| Some((id, owner(id)?))).collect();
     let keepers: Vec<(CohortId, Vec<AgentId>)> = keepers(world);
     let mut inquiries = world.resource_mut::<Inquiries>();
-    for (account, _) in underwater {
+    for (account, owner) in underwater {
         for (cohort, agents) in &keepers {
             let subject = Some(Handle { kind: Kind::Account, index: account.0 });
-            inquiries.push(Inquiry { cohort: *cohort, agents: agents.clone(), subject });
+            let agents = agents.iter().copied().filter(|agent| *agent != owner).collect();
+            inquiries.push(Inquiry { cohort: *cohort, agents, subject });
         }
     }
     let protocol = world.resource::<crate::registry::Directory>().entity(Kind::Protocol, 0);

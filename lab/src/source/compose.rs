@@ -20,10 +20,8 @@ const MAX_BYTES: usize = 4 << 20;
 pub(super) fn top(path: &Path) -> Result<(Source, Home), Problem> {
     let shown = path.display().to_string();
     let unreadable = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Problem::file(&shown, "no such file").with_help(
-            neighbor(path)
-                .map(|name| format!("did you mean `{}`?", path.with_file_name(name).display())),
-        ),
+        io::ErrorKind::NotFound => Problem::file(&shown, "no such file")
+            .with_help(neighbor(path).map(|name| format!("did you mean `{}`?", path.with_file_name(name).display()))),
         _ => Problem::file(&shown, format!("cannot be read: {error}")),
     };
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
@@ -37,9 +35,7 @@ fn read(path: &Path, shown: &str) -> Result<Source, Problem> {
     let unreadable = |error: io::Error| Problem::file(shown, format!("cannot be read: {error}"));
     let file = File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     decode(shown, &bytes)
 }
 
@@ -64,11 +60,7 @@ pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<Source, Problem> {
 pub(super) fn include(composed: &mut Composed, home: Option<&Home>) -> Result<Node, Problem> {
     let tree = composed.check()?;
     let mut included = Vec::new();
-    for entry in tree
-        .entries()
-        .iter()
-        .filter(|entry| PARTS.contains(&entry.key.as_str()))
-    {
+    for entry in tree.entries().iter().filter(|entry| PARTS.contains(&entry.key.as_str())) {
         if let Some(source) = part(composed, &entry.value, home)? {
             included.push((entry.value.span, source));
         }
@@ -87,45 +79,22 @@ pub(super) fn include(composed: &mut Composed, home: Option<&Home>) -> Result<No
 fn wrap(composed: &mut Composed, source: Source) -> Vec<Patch> {
     let (text, end) = (source.text.to_string(), source.text.len());
     let source = composed.add_source(source);
-    let around = |text: &str, offset| Patch {
-        text: text.to_owned(),
-        source,
-        offset,
-        width: Some(0),
-    };
-    vec![
-        around("Inline(", 0),
-        Patch {
-            text,
-            source,
-            offset: 0,
-            width: None,
-        },
-        around("\n)", end),
-    ]
+    let around = |text: &str, offset| Patch { text: text.to_owned(), source, offset, width: Some(0) };
+    vec![around("Inline(", 0), Patch { text, source, offset: 0, width: None }, around("\n)", end)]
 }
 
 pub(super) fn sized(composed: &Composed) -> Result<&Composed, Problem> {
     if composed.text().len() > MAX_BYTES {
-        return Err(composed.problem(
-            Span::new(0, 1),
-            "the scenario and its parts are together larger than 4 MiB",
-        ));
+        return Err(composed.problem(Span::new(0, 1), "the scenario and its parts are together larger than 4 MiB"));
     }
     Ok(composed)
 }
 
 /// The file that a part's value names, or none when it is inline.
-pub(super) fn part(
-    composed: &Composed,
-    value: &Node,
-    home: Option<&Home>,
-) -> Result<Option<Source>, Problem> {
+pub(super) fn part(composed: &Composed, value: &Node, home: Option<&Home>) -> Result<Option<Source>, Problem> {
     let wrong = |help: &str| {
         let message = "a part of a scenario is `Inline(…)` or `File(\"…\")`";
-        composed
-            .problem(value.span, message)
-            .with_help(help.to_owned())
+        composed.problem(value.span, message).with_help(help.to_owned())
     };
     let one = match &value.kind {
         Kind::Tuple(items) if items.len() == 1 => Some(&items[0]),
@@ -136,20 +105,14 @@ pub(super) fn part(
         (Some("Inline"), None) => Err(wrong("a struct keeps its own parentheses: `Inline((…))`")),
         (Some("File"), Some(path)) => {
             let text = path.span.of(composed.text());
-            let relative: String =
-                ron::from_str(text).map_err(|_| wrong("the path is a string in quotes"))?;
+            let relative: String = ron::from_str(text).map_err(|_| wrong("the path is a string in quotes"))?;
             file(composed, path.span, &relative, home).map(Some)
         }
         _ => Err(wrong("")),
     }
 }
 
-fn file(
-    composed: &Composed,
-    at: Span,
-    relative: &str,
-    home: Option<&Home>,
-) -> Result<Source, Problem> {
+fn file(composed: &Composed, at: Span, relative: &str, home: Option<&Home>) -> Result<Source, Problem> {
     let Some(home) = home else {
         return Err(composed.problem(at, NOT_A_FILE));
     };
@@ -160,13 +123,8 @@ fn file(
     let tree = whole.check()?;
     match tree.name.as_deref() {
         Some("Inline" | "File") => Err(whole
-            .problem(
-                tree.span,
-                "an included file holds the value of the part itself",
-            )
-            .with_help(
-                "write it without `Inline(…)`; an included file cannot include another".to_owned(),
-            )),
+            .problem(tree.span, "an included file holds the value of the part itself")
+            .with_help("write it without `Inline(…)`; an included file cannot include another".to_owned())),
         _ => Ok(source),
     }
 }
@@ -189,10 +147,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        file(
-            "scenarios/protocols/perp.ron",
-            "// a design\n(\n  imr: 0.1,\n) // end",
-        );
+        file("scenarios/protocols/perp.ron", "// a design\n(\n  imr: 0.1,\n) // end");
         file("scenarios/protocols/twice.ron", "(a: 1,\n a: 2)");
         file("scenarios/protocols/nested.ron", "File(\"perp.ron\")");
         file("scenarios/protocols/open.ron", "(a: [1)");
@@ -230,10 +185,7 @@ mod tests {
 
     #[test]
     fn included_and_inline_parts_hash_the_same() {
-        let (file, inline) = (
-            "(protocol: File(\"../protocols/perp.ron\"))",
-            "(protocol: Inline((imr: 0.1)))",
-        );
+        let (file, inline) = ("(protocol: File(\"../protocols/perp.ron\"))", "(protocol: Inline((imr: 0.1)))");
         let hash = |top| load(&library(top)).unwrap().hash();
         assert_eq!(hash(file), hash(inline));
     }
@@ -248,19 +200,14 @@ mod tests {
         for path in ["../../secret.ron", "../../secrets.ron"] {
             check(
                 &format!("(protocol: File(\"{path}\"))"),
-                &format!(
-                    "incidents/top.ron:1:17: `{path}` lies outside the root of the scenario | {root}"
-                ),
+                &format!("incidents/top.ron:1:17: `{path}` lies outside the root of the scenario | {root}"),
             );
         }
         check(
             "(protocol: File(\"/etc/passwd\"))",
             "incidents/top.ron:1:17: `/etc/passwd` is an absolute path | paths in a scenario are relative to the file they stand in",
         );
-        check(
-            "(protocol: File(\"..\"))",
-            "incidents/top.ron:1:17: `..` is not a regular file | ",
-        );
+        check("(protocol: File(\"..\"))", "incidents/top.ron:1:17: `..` is not a regular file | ");
     }
 
     #[cfg(unix)]
@@ -270,13 +217,9 @@ mod tests {
         let link = folder.path().join("scenarios/incidents/link.ron");
         std::os::unix::fs::symlink(folder.path().join("secret.ron"), &link).unwrap();
         let problem = load(&folder).unwrap_err();
-        assert_eq!(
-            problem.message(),
-            "`link.ron` lies outside the root of the scenario"
-        );
+        assert_eq!(problem.message(), "`link.ron` lies outside the root of the scenario");
         fs::remove_file(&link).unwrap();
-        std::os::unix::fs::symlink(folder.path().join("scenarios/protocols/perp.ron"), &link)
-            .unwrap();
+        std::os::unix::fs::symlink(folder.path().join("scenarios/protocols/perp.ron"), &link).unwrap();
         assert_eq!(load(&folder).unwrap().raw("protocol.imr"), Some("0.1"));
     }
 
@@ -299,20 +242,12 @@ mod tests {
     #[test]
     fn a_part_is_inline_or_a_file() {
         let what = "a part of a scenario is `Inline(…)` or `File(\"…\")`";
-        check(
-            "(market: (prices: {}))",
-            &format!("incidents/top.ron:1:10: {what} | "),
-        );
+        check("(market: (prices: {}))", &format!("incidents/top.ron:1:10: {what} | "));
         check(
             "(market: Inline(prices: {}))",
-            &format!(
-                "incidents/top.ron:1:10: {what} | a struct keeps its own parentheses: `Inline((…))`"
-            ),
+            &format!("incidents/top.ron:1:10: {what} | a struct keeps its own parentheses: `Inline((…))`"),
         );
-        check(
-            "(market: File(perp))",
-            &format!("incidents/top.ron:1:10: {what} | the path is a string in quotes"),
-        );
+        check("(market: File(perp))", &format!("incidents/top.ron:1:10: {what} | the path is a string in quotes"));
         let problem = Document::from_text("x", "(market: File(\"a.ron\"))", &[]).unwrap_err();
         assert_eq!(problem.to_string(), format!("x:1:15: {NOT_A_FILE}"));
     }

@@ -38,12 +38,7 @@ impl<'a> Trail<'a> {
     pub(super) fn new(text: &'a str, root: &'a Node, moved: &Moved) -> Self {
         let at = |position| root.span.start + offset_of(root.span.of(text), position);
         let (from, to) = (at(moved.start), at(moved.end));
-        Trail {
-            text,
-            root,
-            from: from.min(to),
-            to,
-        }
+        Trail { text, root, from: from.min(to), to }
     }
 
     /// The value that was read to its end and then refused, or the struct that ended too early.
@@ -60,52 +55,27 @@ impl<'a> Trail<'a> {
         if node.span.start == self.to || matches!(node.kind, Kind::Leaf) || self.before_payload() {
             return here;
         }
-        if let Some(entry) = node
-            .entries()
-            .iter()
-            .find(|entry| entry.key_span.start == self.to)
-        {
-            let key = Culprit {
-                span: entry.key_span,
-                node: None,
-                entry: Some(entry),
-            };
-            return if matches!(node.kind, Kind::Map(_)) {
-                key
-            } else {
-                here
-            };
+        if let Some(entry) = node.entries().iter().find(|entry| entry.key_span.start == self.to) {
+            let key = Culprit { span: entry.key_span, node: None, entry: Some(entry) };
+            return if matches!(node.kind, Kind::Map(_)) { key } else { here };
         }
-        self.ended(self.from)
-            .unwrap_or_else(|| self.deepest(self.from))
+        self.ended(self.from).unwrap_or_else(|| self.deepest(self.from))
     }
 
     /// Whether the cursor stands between a variant's name and its parentheses.
     pub(super) fn before_payload(&self) -> bool {
-        let named = self
-            .deepest(self.to)
-            .node
-            .filter(|node| node.name.is_some());
+        let named = self.deepest(self.to).node.filter(|node| node.name.is_some());
         named.is_some_and(|node| {
             let read = &self.text[node.span.start..self.to];
-            !read.is_empty()
-                && !read.contains('(')
-                && self.text[self.to..].trim_start().starts_with('(')
+            !read.is_empty() && !read.contains('(') && self.text[self.to..].trim_start().starts_with('(')
         })
     }
 
     /// The place of the field name `found`.
     pub(super) fn named(&self, found: &str) -> Span {
         let container = self.deepest(self.from).node.unwrap_or(self.root);
-        let local = container
-            .entries()
-            .iter()
-            .find(|entry| entry.key == found)
-            .map(|entry| entry.key_span);
-        self.read(found)
-            .or(local)
-            .or_else(|| key_below(self.root, found))
-            .unwrap_or_else(|| self.consumed().span)
+        let local = container.entries().iter().find(|entry| entry.key == found).map(|entry| entry.key_span);
+        self.read(found).or(local).or_else(|| key_below(self.root, found)).unwrap_or_else(|| self.consumed().span)
     }
 
     /// The place of the variant name `found`.
@@ -132,25 +102,16 @@ impl<'a> Trail<'a> {
 
     fn down(&self, holds: impl Fn(&Node) -> bool) -> Culprit<'a> {
         let (mut node, mut entry) = (self.root, None);
-        while let Some((index, child)) = node.children().enumerate().find(|(_, child)| holds(child))
-        {
+        while let Some((index, child)) = node.children().enumerate().find(|(_, child)| holds(child)) {
             entry = node.entries().get(index).or(entry);
             node = child;
         }
-        Culprit {
-            span: node.span,
-            node: Some(node),
-            entry,
-        }
+        Culprit { span: node.span, node: Some(node), entry }
     }
 }
 
 fn key_below(node: &Node, found: &str) -> Option<Span> {
-    let here = node
-        .entries()
-        .iter()
-        .find(|entry| entry.key == found)
-        .map(|entry| entry.key_span);
+    let here = node.entries().iter().find(|entry| entry.key == found).map(|entry| entry.key_span);
     here.or_else(|| node.children().find_map(|child| key_below(child, found)))
 }
 
@@ -178,9 +139,7 @@ mod tests {
 
         fn try_from(value: f64) -> Result<Self, String> {
             let within = (0.0..=1.0).contains(&value);
-            within
-                .then_some(Share(value))
-                .ok_or_else(|| format!("share {value} is not within 0 and 1"))
+            within.then_some(Share(value)).ok_or_else(|| format!("share {value} is not within 0 and 1"))
         }
     }
 
@@ -200,10 +159,7 @@ mod tests {
             "5: expected a name without quotes, found the text \"long\" | a name has no quotes: long",
         );
         check::<Side>("-5", "5: expected a name without quotes, found `-5`");
-        check::<Vec<(u8, f64)>>(
-            "[(1, \"x\")]",
-            "10: expected a number, found the text \"x\" | a number has no quotes",
-        );
+        check::<Vec<(u8, f64)>>("[(1, \"x\")]", "10: expected a number, found the text \"x\" | a number has no quotes");
         check::<Vec<u8>>("[1, /* 2 */ 1.5]", "17: expected an integer, found `1.5`");
     }
 
@@ -212,10 +168,7 @@ mod tests {
         check::<Side>("long(1)", "5: `long` takes no value in parentheses");
         check::<Vec<Side>>("[long (x: 1)]", "6: `long` takes no value in parentheses");
         check::<Side>("custom", "5: `custom` needs a value in parentheses");
-        check::<Vec<Side>>(
-            "[custom , long]",
-            "6: `custom` needs a value in parentheses",
-        );
+        check::<Vec<Side>>("[custom , long]", "6: `custom` needs a value in parentheses");
         check::<Side>("custom((1, 2, 3))", "19: `3` is one element too many");
         check::<Side>("custom((1, 2), 3)", "20: `3` is one element too many");
         check::<u8>("1.5", "5: expected an integer, found `1.5`");
@@ -224,22 +177,13 @@ mod tests {
 
     #[test]
     fn a_value_that_was_taken_and_refused() {
-        check::<Side>(
-            "custom((1))",
-            "12: expected a tuple of size 2, found 1 elements",
-        );
+        check::<Side>("custom((1))", "12: expected a tuple of size 2, found 1 elements");
         check::<Vec<u8>>("[1, 300]", "9: `300` is out of range");
         check::<Share>("1.5", "5: share 1.5 is not within 0 and 1");
         check::<Vec<Share>>("[1, -2, 0]", "9: share -2 is not within 0 and 1");
         check::<Tagged>("(kind: \"A\")", "5: missing field `x`");
-        check::<Tagged>(
-            "(kind: \"A\", x: 1, y: 2)",
-            "23: unknown field `y` | expected `x`",
-        );
-        check::<Either>(
-            "\"q\"",
-            "5: data did not match any variant of untagged enum Either",
-        );
+        check::<Tagged>("(kind: \"A\", x: 1, y: 2)", "23: unknown field `y` | expected `x`");
+        check::<Either>("\"q\"", "5: data did not match any variant of untagged enum Either");
     }
 
     #[derive(Debug, Deserialize)]

@@ -23,32 +23,19 @@ pub(super) type Refused = (String, Option<String>);
 impl Home {
     pub(super) fn of(top: &Path) -> io::Result<Self> {
         let folder = top.parent().unwrap_or(Path::new("")).to_owned();
-        let real = fs::canonicalize(if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            &folder
-        })?;
-        let library = real
-            .ancestors()
-            .find(|a| a.file_name().is_some_and(|name| name == "scenarios"));
-        Ok(Home {
-            root: library.unwrap_or(&real).to_owned(),
-            folder,
-        })
+        let real = fs::canonicalize(if folder.as_os_str().is_empty() { Path::new(".") } else { &folder })?;
+        let library = real.ancestors().find(|a| a.file_name().is_some_and(|name| name == "scenarios"));
+        Ok(Home { root: library.unwrap_or(&real).to_owned(), folder })
     }
 
     /// The real path of a regular file under the root, and the path to show for it.
     pub(super) fn resolve(&self, relative: &str) -> Result<(PathBuf, String), Refused> {
         if Path::new(relative).is_absolute() {
             let help = "paths in a scenario are relative to the file they stand in";
-            return Err((
-                format!("`{relative}` is an absolute path"),
-                Some(help.to_owned()),
-            ));
+            return Err((format!("`{relative}` is an absolute path"), Some(help.to_owned())));
         }
         let asked = self.folder.join(relative);
-        let real =
-            fs::canonicalize(&asked).map_err(|error| self.unreadable(&asked, relative, &error))?;
+        let real = fs::canonicalize(&asked).map_err(|error| self.unreadable(&asked, relative, &error))?;
         if !real.starts_with(&self.root) {
             return Err(outside(relative));
         }
@@ -59,15 +46,12 @@ impl Home {
     }
 
     fn unreadable(&self, asked: &Path, relative: &str, error: &io::Error) -> Refused {
-        let folder = asked
-            .parent()
-            .and_then(|folder| fs::canonicalize(folder).ok());
+        let folder = asked.parent().and_then(|folder| fs::canonicalize(folder).ok());
         match folder {
             Some(folder) if !folder.starts_with(&self.root) => outside(relative),
-            _ if error.kind() == io::ErrorKind::NotFound => (
-                format!("no file `{relative}`"),
-                neighbor(asked).map(|name| did_you_mean(relative, &name)),
-            ),
+            _ if error.kind() == io::ErrorKind::NotFound => {
+                (format!("no file `{relative}`"), neighbor(asked).map(|name| did_you_mean(relative, &name)))
+            }
             _ => (format!("cannot read `{relative}`: {error}"), None),
         }
     }
@@ -75,35 +59,21 @@ impl Home {
 
 fn outside(relative: &str) -> Refused {
     let help = "the root is the nearest folder named `scenarios`, or else the folder of the scenario itself";
-    (
-        format!("`{relative}` lies outside the root of the scenario"),
-        Some(help.to_owned()),
-    )
+    (format!("`{relative}` lies outside the root of the scenario"), Some(help.to_owned()))
 }
 
 fn did_you_mean(relative: &str, name: &str) -> String {
-    let (folder, slash, _) = relative
-        .rsplit_once('/')
-        .map_or(("", "", ""), |(folder, _)| (folder, "/", ""));
+    let (folder, slash, _) = relative.rsplit_once('/').map_or(("", "", ""), |(folder, _)| (folder, "/", ""));
     format!("did you mean `{folder}{slash}{name}`?")
 }
 
 /// The name in the same folder that is nearest to an absent file's.
 pub(super) fn neighbor(asked: &Path) -> Option<String> {
-    let folder = asked
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = asked.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = fs::read_dir(folder).ok()?;
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     names.sort();
-    nearest(
-        asked.file_name()?.to_str()?,
-        names.iter().map(String::as_str),
-    )
-    .map(str::to_owned)
+    nearest(asked.file_name()?.to_str()?, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// The path with `folder/..` taken out, for display only.
@@ -111,9 +81,7 @@ fn tidy(path: &Path) -> String {
     let mut tidy = PathBuf::new();
     for component in path.components() {
         match component {
-            Component::ParentDir
-                if matches!(tidy.components().next_back(), Some(Component::Normal(_))) =>
-            {
+            Component::ParentDir if matches!(tidy.components().next_back(), Some(Component::Normal(_))) => {
                 tidy.pop();
             }
             Component::CurDir => {}

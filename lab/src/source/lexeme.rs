@@ -18,13 +18,7 @@ pub(super) struct Refusal {
 pub(super) type Scan<T> = Result<T, Box<Refusal>>;
 
 pub(super) fn refuse(span: Span, message: impl Into<String>) -> Box<Refusal> {
-    Box::new(Refusal {
-        span,
-        message: message.into(),
-        help: None,
-        see: None,
-        vague: false,
-    })
+    Box::new(Refusal { span, message: message.into(), help: None, see: None, vague: false })
 }
 
 pub(super) struct Cursor<'t> {
@@ -59,10 +53,7 @@ impl<'t> Cursor<'t> {
     pub(super) fn vague(&self, message: &str) -> Box<Refusal> {
         let end = self.at + self.peek().map_or(0, char::len_utf8);
         let refusal = refuse(Span::new(self.at, end), message);
-        Box::new(Refusal {
-            vague: true,
-            ..*refusal
-        })
+        Box::new(Refusal { vague: true, ..*refusal })
     }
 
     /// Skips spaces and comments.
@@ -144,11 +135,7 @@ impl Quote {
         let opens = |&c: &char| c == '"' || (c == '\'' && hashes.is_none());
         let mark = body.chars().next().filter(opens)?;
         let prefix = rest.len() - body.len() + 1;
-        Some(Quote {
-            prefix,
-            hashes,
-            mark,
-        })
+        Some(Quote { prefix, hashes, mark })
     }
 
     /// The length of the whole literal at the start of `rest`, or none when it is never closed.
@@ -208,11 +195,7 @@ fn comment_end(rest: &str) -> Option<usize> {
 /// Exactly the characters that `ron` skips.
 fn is_space(c: char) -> bool {
     let ascii = matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0B' | '\x0C');
-    ascii
-        || matches!(
-            c,
-            '\u{85}' | '\u{200E}' | '\u{200F}' | '\u{2028}' | '\u{2029}'
-        )
+    ascii || matches!(c, '\u{85}' | '\u{200E}' | '\u{200F}' | '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -240,9 +223,7 @@ mod tests {
 
     #[test]
     fn open_literals_and_words_do_not_end() {
-        for text in [
-            "\"a", "r#\"a\"", "'ab'", "'", "\"\\\"", "role", "r#type", "b", "br#x", "",
-        ] {
+        for text in ["\"a", "r#\"a\"", "'ab'", "'", "\"\\\"", "role", "r#type", "b", "br#x", ""] {
             check_quote(text, None);
         }
     }

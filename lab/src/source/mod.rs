@@ -23,11 +23,13 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use home::Home;
-use problem::{Source, suggestion};
+use problem::Source;
 use text::Composed;
 use tree::{Node, Walk};
 
+pub use edit::TOP_LEVEL;
 pub use overrides::Override;
+pub(crate) use problem::suggestion;
 pub use problem::{Place, Problem, nearest};
 pub use table::read_csv;
 
@@ -60,11 +62,7 @@ impl Document {
         for over in sets {
             tree = edit::apply(&mut composed, &tree, over, home.as_ref())?;
         }
-        Ok(Document {
-            composed,
-            tree,
-            home,
-        })
+        Ok(Document { composed, tree, home })
     }
 
     /// The composed text.
@@ -85,10 +83,7 @@ impl Document {
     /// path does not lead.
     #[must_use]
     pub fn keys(&self, path: &str) -> Vec<String> {
-        self.tree
-            .find(path)
-            .map(|node| node.payload().keys())
-            .unwrap_or_default()
+        self.tree.find(path).map(|node| node.payload().keys()).unwrap_or_default()
     }
 
     /// The text of the value at a path.
@@ -108,6 +103,12 @@ impl Document {
         Err(self.problem(parent, format!("missing `{name}`{}", within(parent)), None))
     }
 
+    /// The problem of a value that was read from [`Document::raw`] elsewhere, in the words of [`Document::parse`].
+    #[must_use]
+    pub fn explain(&self, path: &str, error: &ron::error::SpannedError) -> Problem {
+        typed::explain(&self.composed, self.tree.walk(path).node, error)
+    }
+
     /// The place of the value at a path, or of the nearest value on the way that exists.
     #[must_use]
     pub fn place(&self, path: &str) -> Place {
@@ -117,42 +118,27 @@ impl Document {
     /// A problem with the value at a path, found when its meaning was checked.
     #[must_use]
     pub fn problem(&self, path: &str, message: impl Into<String>, hint: Option<String>) -> Problem {
-        self.composed
-            .problem(self.tree.walk(path).node.span, message)
-            .with_help(hint)
+        self.composed.problem(self.tree.walk(path).node.span, message).with_help(hint)
     }
 
     /// The problem that the child `key` at a path is none of `known`, placed on the key itself.
     #[must_use]
     pub fn unknown(&self, path: &str, key: &str, known: &[&str]) -> Problem {
         let node = self.tree.walk(path).node;
-        let entry = node
-            .payload()
-            .entries()
-            .iter()
-            .find(|entry| entry.key == key);
+        let entry = node.payload().entries().iter().find(|entry| entry.key == key);
         let span = entry.map_or(node.span, |entry| entry.key_span);
-        self.composed
-            .problem(span, format!("unknown `{key}`{}", within(path)))
-            .with_help(suggestion(key, known))
+        self.composed.problem(span, format!("unknown `{key}`{}", within(path))).with_help(suggestion(key, known))
     }
 
     /// The CSV file of every name under `data`, relative to the working folder; `given` (`--data
     /// NAME=FILE`) may add names and wins over the scenario.
-    pub fn tables(
-        &self,
-        given: &[(String, PathBuf)],
-    ) -> Result<BTreeMap<String, PathBuf>, Problem> {
+    pub fn tables(&self, given: &[(String, PathBuf)]) -> Result<BTreeMap<String, PathBuf>, Problem> {
         table::paths(&self.composed, &self.tree, self.home.as_ref(), given)
     }
 }
 
 fn within(path: &str) -> String {
-    if path.is_empty() {
-        String::new()
-    } else {
-        format!(" in `{path}`")
-    }
+    if path.is_empty() { String::new() } else { format!(" in `{path}`") }
 }
 
 #[cfg(test)]
@@ -166,8 +152,7 @@ mod tests {
         Document::from_text("x.ron", text, &[]).unwrap()
     }
 
-    const TEXT: &str =
-        "(\n  name: \"a\", // why\n  market: Inline({\"price\": (noise: 1), \"venues\": {}}),\n)";
+    const TEXT: &str = "(\n  name: \"a\", // why\n  market: Inline({\"price\": (noise: 1), \"venues\": {}}),\n)";
 
     #[test]
     fn paths_give_keys_texts_values_and_places() {
@@ -178,14 +163,8 @@ mod tests {
         assert_eq!(document.raw("market.price"), Some("(noise: 1)"));
         assert_eq!(document.raw("market.prices"), None);
         assert_eq!(document.parse::<String>("name").unwrap(), "a");
-        assert_eq!(
-            document.place("market.price.noise").to_string(),
-            "x.ron:3:36"
-        );
-        assert_eq!(
-            document.place("market.price.nois.x").to_string(),
-            "x.ron:3:28"
-        );
+        assert_eq!(document.place("market.price.noise").to_string(), "x.ron:3:36");
+        assert_eq!(document.place("market.price.nois.x").to_string(), "x.ron:3:28");
         assert_eq!(document.place("nowhere").to_string(), "x.ron:1:1");
     }
 
@@ -193,41 +172,32 @@ mod tests {
     fn later_problems_are_placed_by_path() {
         let document = document(TEXT);
         let problem = document.problem("market.price.noise", "too loud", Some("try 0".to_owned()));
-        assert_eq!(
-            (problem.to_string().as_str(), problem.help()),
-            ("x.ron:3:36: too loud", Some("try 0"))
-        );
+        assert_eq!((problem.to_string().as_str(), problem.help()), ("x.ron:3:36: too loud", Some("try 0")));
         let unknown = document.unknown("market", "price", &["prices", "venues"]);
-        assert_eq!(
-            unknown.to_string(),
-            "x.ron:3:19: unknown `price` in `market`"
-        );
-        assert_eq!(
-            unknown.help(),
-            Some("did you mean `prices`? expected one of `prices`, `venues`")
-        );
-        assert_eq!(
-            document.unknown("", "name", &[]).to_string(),
-            "x.ron:2:3: unknown `name`"
-        );
+        assert_eq!(unknown.to_string(), "x.ron:3:19: unknown `price` in `market`");
+        assert_eq!(unknown.help(), Some("did you mean `prices`? expected one of `prices`, `venues`"));
+        assert_eq!(document.unknown("", "name", &[]).to_string(), "x.ron:2:3: unknown `name`");
+    }
+
+    #[test]
+    fn errors_of_a_text_read_elsewhere_are_placed_like_those_of_parse() {
+        let document = document("(\n market: Inline((price: (noise: true))))");
+        let path = "market.price";
+        let error = ron::from_str::<BTreeMap<String, f64>>(document.raw(path).unwrap()).unwrap_err();
+        let typed = document.parse::<BTreeMap<String, f64>>(path).unwrap_err();
+        let explained = document.explain(path, &error);
+        assert_eq!(explained.to_string(), typed.to_string());
+        assert!(explained.to_string().starts_with("x.ron:2:25: "), "{explained}");
     }
 
     #[track_caller]
     fn check_hash(left: &str, right: &str, same: bool) {
-        assert_eq!(
-            document(left).hash() == document(right).hash(),
-            same,
-            "{left} {right}"
-        );
+        assert_eq!(document(left).hash() == document(right).hash(), same, "{left} {right}");
     }
 
     #[test]
     fn layout_does_not_change_the_hash_and_values_do() {
-        check_hash(
-            "(a: 1, b: [2, 3])",
-            "( // c\n a:1,/* d */b : [\n2,3,],)",
-            true,
-        );
+        check_hash("(a: 1, b: [2, 3])", "( // c\n a:1,/* d */b : [\n2,3,],)", true);
         check_hash("(a: \"x y\")", "(a: \"xy\")", false);
         check_hash("(a: \"x // y\")", "(a: \"x \")", false);
         check_hash("(a: 1, b: 2)", "(b: 2, a: 1)", false);
@@ -238,30 +208,13 @@ mod tests {
     fn tables_come_from_the_scenario_and_the_command_line() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
-        std::fs::write(
-            file("top.ron"),
-            "(data: {\"A\": \"a.csv\", \"B\": \"b.csv\"})",
-        )
-        .unwrap();
+        std::fs::write(file("top.ron"), "(data: {\"A\": \"a.csv\", \"B\": \"b.csv\"})").unwrap();
         std::fs::write(file("a.csv"), "x\n1\n").unwrap();
         let document = Document::load(&file("top.ron"), &[]).unwrap();
         let problem = document.tables(&[]).unwrap_err();
-        assert!(
-            problem
-                .to_string()
-                .ends_with("top.ron:1:28: no file `b.csv`"),
-            "{problem}"
-        );
-        assert_eq!(
-            problem.help(),
-            Some("did you mean `a.csv`? or give it as --data B=FILE")
-        );
-        let given = |name: &str| {
-            vec![
-                ("B".to_owned(), file(name)),
-                ("C".to_owned(), file("a.csv")),
-            ]
-        };
+        assert!(problem.to_string().ends_with("top.ron:1:28: no file `b.csv`"), "{problem}");
+        assert_eq!(problem.help(), Some("did you mean `a.csv`? or give it as --data B=FILE"));
+        let given = |name: &str| vec![("B".to_owned(), file(name)), ("C".to_owned(), file("a.csv"))];
         let tables = document.tables(&given("a.csv")).unwrap();
         assert_eq!(tables.keys().collect::<Vec<_>>(), ["A", "B", "C"]);
         assert_eq!(read_csv(&tables["A"]).unwrap()["x"], [1.0]);

@@ -3,9 +3,7 @@
 
 use std::num::IntErrorKind;
 
-const SUFFIXES: [&str; 12] = [
-    "i8", "i16", "i32", "i64", "i128", "u8", "u16", "u32", "u64", "u128", "f32", "f64",
-];
+const SUFFIXES: [&str; 12] = ["i8", "i16", "i32", "i64", "i128", "u8", "u16", "u32", "u64", "u128", "f32", "f64"];
 
 /// Why a number literal, or a bare word in a value's place, is refused.
 pub(super) fn refusal(literal: &str) -> Option<String> {
@@ -25,26 +23,18 @@ pub(super) fn refusal(literal: &str) -> Option<String> {
 }
 
 fn is_non_finite_word(word: &str) -> bool {
-    let stem = word
-        .strip_suffix("f32")
-        .or_else(|| word.strip_suffix("f64"))
-        .unwrap_or(word);
+    let stem = word.strip_suffix("f32").or_else(|| word.strip_suffix("f64")).unwrap_or(word);
     matches!(stem, "inf" | "NaN")
 }
 
 fn radix(digits: &str) -> Option<(u32, &str)> {
     let prefixes = [("0x", 16), ("0o", 8), ("0b", 2)];
-    prefixes
-        .iter()
-        .find_map(|&(prefix, base)| Some((base, digits.strip_prefix(prefix)?)))
+    prefixes.iter().find_map(|&(prefix, base)| Some((base, digits.strip_prefix(prefix)?)))
 }
 
 fn strip_suffix(digits: &str, base: u32) -> &str {
     let allowed = |suffix: &&&str| base == 10 || !suffix.starts_with('f');
-    let found = SUFFIXES
-        .iter()
-        .filter(allowed)
-        .find_map(|suffix| digits.strip_suffix(suffix));
+    let found = SUFFIXES.iter().filter(allowed).find_map(|suffix| digits.strip_suffix(suffix));
     found.unwrap_or(digits)
 }
 
@@ -69,13 +59,9 @@ fn decimal(literal: &str, body: &str) -> Option<String> {
     let mantissa = body.split(['e', 'E']).next().unwrap_or(body);
     let zero = mantissa.bytes().all(|b| matches!(b, b'0' | b'.'));
     if value.is_infinite() {
-        Some(format!(
-            "`{literal}` is not a finite number: it is too large"
-        ))
+        Some(format!("`{literal}` is not a finite number: it is too large"))
     } else if value.is_subnormal() || (value == 0.0 && !zero) {
-        Some(format!(
-            "`{literal}` is too close to zero to be held exactly"
-        ))
+        Some(format!("`{literal}` is too close to zero to be held exactly"))
     } else {
         None
     }
@@ -97,19 +83,12 @@ mod tests {
 
     #[test]
     fn ordinary_numbers_and_words_pass() {
-        for literal in [
-            "0", "-0.0", "0e-999", "1_000", "1.5e3", ".5", "5.", "+7", "0xFF", "0b1", "0x1f32",
-            "1u8", "2f64",
-        ] {
+        for literal in
+            ["0", "-0.0", "0e-999", "1_000", "1.5e3", ".5", "5.", "+7", "0xFF", "0b1", "0x1f32", "1u8", "2f64"]
+        {
             check(literal, "");
         }
-        for word in [
-            "trader",
-            "information",
-            "None",
-            "1e308",
-            "2.2250738585072014e-308",
-        ] {
+        for word in ["trader", "information", "None", "1e308", "2.2250738585072014e-308"] {
             check(word, "");
         }
         check("170141183460469231731687303715884105727", "");
@@ -127,26 +106,12 @@ mod tests {
             "170141183460469231731687303715884105728",
             "integer `170141183460469231731687303715884105728` is too large",
         );
-        check(
-            "0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF",
-            "integer `0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF` is too large",
-        );
+        check("0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF", "integer `0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF` is too large");
     }
 
     #[test]
     fn what_only_looks_like_a_number_is_refused() {
-        for literal in [
-            "5m",
-            "1..2",
-            "1-2",
-            "-",
-            ".",
-            "0x",
-            "--1",
-            "1e",
-            "-infinity",
-            "0x+1",
-        ] {
+        for literal in ["5m", "1..2", "1-2", "-", ".", "0x", "--1", "1e", "-infinity", "0x+1"] {
             check(literal, &format!("`{literal}` is not a number"));
         }
     }

@@ -21,17 +21,10 @@ impl FromStr for Override {
 
     fn from_str(text: &str) -> Result<Self, Problem> {
         let Some((path, value)) = text.split_once('=') else {
-            let problem = Source::new(format!("--set {text}"), text).problem(
-                0,
-                text.len(),
-                "there is no `=`",
-            );
+            let problem = Source::new(format!("--set {text}"), text).problem(0, text.len(), "there is no `=`");
             return Err(problem.with_help("write `--set path=value`".to_owned()));
         };
-        let over = Override {
-            path: path.trim().to_owned(),
-            value: value.trim().to_owned(),
-        };
+        let over = Override { path: path.trim().to_owned(), value: value.trim().to_owned() };
         over.named().map(|()| over)
     }
 }
@@ -44,8 +37,7 @@ impl Override {
     }
 
     pub(super) fn at_path(&self, rest: &str, message: impl Into<String>) -> Problem {
-        self.source()
-            .problem(self.path.len() - rest.len(), first(rest).len(), message)
+        self.source().problem(self.path.len() - rest.len(), first(rest).len(), message)
     }
 
     pub(super) fn named(&self) -> Result<(), Problem> {
@@ -86,10 +78,7 @@ mod tests {
         check_refused("seed", "1: there is no `=` | write `--set path=value`");
         check_refused("=1", "1: a path is names joined by single dots | ");
         check_refused("a..b=1", "1: a path is names joined by single dots | ");
-        let expected = Override {
-            path: "a.b".to_owned(),
-            value: "c=d".to_owned(),
-        };
+        let expected = Override { path: "a.b".to_owned(), value: "c=d".to_owned() };
         assert_eq!("a.b = c=d".parse::<Override>().unwrap(), expected);
     }
 }

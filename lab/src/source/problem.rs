@@ -22,13 +22,7 @@ pub struct Place {
 impl Place {
     fn whole(file: impl Into<String>) -> Self {
         let (line, column, offset, len) = (0, 0, 0, 0);
-        Place {
-            file: file.into(),
-            line,
-            column,
-            offset,
-            len,
-        }
+        Place { file: file.into(), line, column, offset, len }
     }
 }
 
@@ -61,12 +55,7 @@ impl Problem {
     /// A problem with a file as a whole, such as one that cannot be read.
     pub fn file(file: impl Into<String>, message: impl Into<String>) -> Self {
         let (message, place) = (message.into(), Place::whole(file));
-        Problem(Box::new(Report {
-            message,
-            help: None,
-            place,
-            source: None,
-        }))
+        Problem(Box::new(Report { message, help: None, place, source: None }))
     }
 
     /// A problem on one line of a file whose text is not kept.
@@ -105,23 +94,17 @@ impl Problem {
 
 impl miette::Diagnostic for Problem {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help()
-            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.0
-            .source
-            .as_ref()
-            .map(|source| source as &dyn miette::SourceCode)
+        self.0.source.as_ref().map(|source| source as &dyn miette::SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
         self.0.source.as_ref()?;
         let Place { offset, len, .. } = self.0.place;
-        Some(Box::new(std::iter::once(miette::LabeledSpan::underline((
-            offset, len,
-        )))))
+        Some(Box::new(std::iter::once(miette::LabeledSpan::underline((offset, len)))))
     }
 }
 
@@ -134,10 +117,7 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(name: impl Into<String>, text: &str) -> Self {
-        Source {
-            name: name.into(),
-            text: Arc::from(text),
-        }
+        Source { name: name.into(), text: Arc::from(text) }
     }
 
     /// The place of `len` bytes at `offset`, cut at the end of its first line.
@@ -159,12 +139,7 @@ impl Source {
     pub(super) fn problem(&self, offset: usize, len: usize, message: impl Into<String>) -> Problem {
         let source = miette::NamedSource::new(&self.name, self.text.clone());
         let (message, place) = (message.into(), self.place(offset, len));
-        Problem(Box::new(Report {
-            message,
-            help: None,
-            place,
-            source: Some(source),
-        }))
+        Problem(Box::new(Report { message, help: None, place, source: Some(source) }))
     }
 }
 
@@ -188,15 +163,13 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|name| (distance(name), name))
-        .filter(|&(distance, name)| {
-            distance <= limit && name != word && distance < name.chars().count()
-        })
+        .filter(|&(distance, name)| distance <= limit && name != word && distance < name.chars().count())
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, name)| name)
 }
 
 /// `did you mean …? expected …` for a name that is none of `known`.
-pub(super) fn suggestion(word: &str, known: &[&str]) -> Option<String> {
+pub(crate) fn suggestion(word: &str, known: &[&str]) -> Option<String> {
     let near = nearest(word, known.iter().copied()).map(|name| format!("did you mean `{name}`?"));
     let listed: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
     let expected = match listed.as_slice() {
@@ -251,25 +224,17 @@ mod tests {
             .problem(1, 4, "unknown field `imrr`")
             .with_help(suggestion("imrr", &["imr", "mmr"]));
         assert_eq!(problem.to_string(), "x.ron:1:2: unknown field `imrr`");
-        assert_eq!(
-            problem.help(),
-            Some("did you mean `imr`? expected one of `imr`, `mmr`")
-        );
+        assert_eq!(problem.help(), Some("did you mean `imr`? expected one of `imr`, `mmr`"));
         assert_eq!(Problem::file("x.ron", "gone").to_string(), "x.ron: gone");
     }
 
     #[test]
     fn rendered_report_shows_the_line_and_the_help() {
-        let problem = Source::new("x.ron", "(\n  imrr: 1,\n)")
-            .problem(4, 4, "bad")
-            .with_help("help me".to_owned());
+        let problem = Source::new("x.ron", "(\n  imrr: 1,\n)").problem(4, 4, "bad").with_help("help me".to_owned());
         let mut shown = String::new();
         miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::unicode_nocolor())
             .render_report(&mut shown, &problem)
             .expect("rendering into a string");
-        assert!(
-            shown.contains("x.ron:2:3") && shown.contains("imrr: 1") && shown.contains("help me"),
-            "{shown}"
-        );
+        assert!(shown.contains("x.ron:2:3") && shown.contains("imrr: 1") && shown.contains("help me"), "{shown}");
     }
 }

@@ -51,11 +51,7 @@ impl Scanner<'_> {
     }
 
     fn node(&self, start: usize, kind: Kind) -> Node {
-        Node {
-            span: self.cursor.since(start),
-            name: None,
-            kind,
-        }
+        Node { span: self.cursor.since(start), name: None, kind }
     }
 
     /// A number or a bare word.
@@ -93,11 +89,7 @@ impl Scanner<'_> {
                     let what = format!("field `{key}`");
                     once(&mut seen, (true, key.clone()), key_span, &what)?;
                     let value = self.value()?;
-                    fields.push(Entry {
-                        key,
-                        key_span,
-                        value,
-                    });
+                    fields.push(Entry { key, key_span, value });
                 }
                 None if fields.is_empty() => items.push(self.value()?),
                 _ => return Err(self.cursor.vague("expected names for all elements or none")),
@@ -135,11 +127,7 @@ impl Scanner<'_> {
                 return Err(self.cursor.vague("expected `:`"));
             }
             let value = self.value()?;
-            entries.push(Entry {
-                key,
-                key_span,
-                value,
-            });
+            entries.push(Entry { key, key_span, value });
             self.comma(open, '}')?;
         }
         self.depth -= 1;
@@ -279,18 +267,9 @@ mod tests {
     #[test]
     fn sound_texts_keep_their_shape() {
         check(" ( a : 1 , b : [ 2 , 3 , ] ) // end", "(a:1,b:[2,3])");
-        check(
-            "/* { /* ( */ */ {\"k\": Some ( x ), 'c': ()}",
-            "{\"k\":Some(x),'c':()}",
-        );
-        check(
-            "Name(r#type: r#\"a\"b)\"#, s: \"\\\")\")",
-            "Name(r#type:r#\"a\"b)\"#,s:\"\\\")\")",
-        );
-        check(
-            "(b'x', 'b', b\"z\", true, None)",
-            "(b'x','b',b\"z\",true,None)",
-        );
+        check("/* { /* ( */ */ {\"k\": Some ( x ), 'c': ()}", "{\"k\":Some(x),'c':()}");
+        check("Name(r#type: r#\"a\"b)\"#, s: \"\\\")\")", "Name(r#type:r#\"a\"b)\"#,s:\"\\\")\")");
+        check("(b'x', 'b', b\"z\", true, None)", "(b'x','b',b\"z\",true,None)");
     }
 
     #[test]
@@ -302,10 +281,7 @@ mod tests {
         check("{1: 1, 0x1: 3}", "7 key `0x1` is given twice");
         check("{x: 1, y: 3}", "{x:1,y:3}");
         check("{x: 1, x: 3}", "7 key `x` is given twice");
-        check(
-            "{\"a\": {\"a\": 1}, \"b\": {\"a\": 1}}",
-            "{\"a\":{\"a\":1},\"b\":{\"a\":1}}",
-        );
+        check("{\"a\": {\"a\": 1}, \"b\": {\"a\": 1}}", "{\"a\":{\"a\":1},\"b\":{\"a\":1}}");
         check("{\"\": 1}", "1 a map key must not be empty");
     }
 
@@ -322,17 +298,7 @@ mod tests {
 
     #[test]
     fn ordinary_mistakes_are_left_to_ron() {
-        let texts = [
-            "",
-            "(a 1)",
-            "(a: 1, 2)",
-            "(1, a: 2)",
-            "() ()",
-            "[1 2]",
-            "(a: )",
-            "?",
-            ")",
-        ];
+        let texts = ["", "(a 1)", "(a: 1, 2)", "(1, a: 2)", "() ()", "[1 2]", "(a: )", "?", ")"];
         for text in texts {
             check(text, "vague");
         }

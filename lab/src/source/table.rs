@@ -45,9 +45,7 @@ fn listed(composed: &Composed, entry: &Entry, home: Option<&Home>) -> Result<Pat
     let Some(home) = home else {
         return Err(problem(NOT_A_FILE.to_owned(), None));
     };
-    let (real, shown) = home
-        .resolve(&relative)
-        .map_err(|(message, help)| problem(message, help))?;
+    let (real, shown) = home.resolve(&relative).map_err(|(message, help)| problem(message, help))?;
     match regular(&real) {
         Ok(()) => Ok(PathBuf::from(shown)),
         Err(message) => Err(problem(format!("`{relative}` {message}"), None)),
@@ -62,9 +60,7 @@ fn regular(path: &Path) -> Result<(), String> {
     if about.len() > MAX_BYTES {
         return Err("is larger than 256 MiB".to_owned());
     }
-    std::fs::File::open(path)
-        .map(drop)
-        .map_err(|error| format!("cannot be read: {error}"))
+    std::fs::File::open(path).map(drop).map_err(|error| format!("cannot be read: {error}"))
 }
 
 /// The numeric columns of a CSV file with a header row.
@@ -76,36 +72,22 @@ pub fn read_csv(path: &Path) -> Result<BTreeMap<String, Vec<f64>>, Problem> {
     let shown = path.display().to_string();
     regular(path).map_err(|message| Problem::file(&shown, message))?;
     let fail = |error: csv::Error| unreadable(&shown, &error);
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_path(path)
-        .map_err(fail)?;
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(fail)?;
     let header = reader.headers().map_err(fail)?.clone();
     if let Some(name) = twice(&header) {
-        return Err(Problem::line(
-            &shown,
-            1,
-            format!("column `{name}` is given twice"),
-        ));
+        return Err(Problem::line(&shown, 1, format!("column `{name}` is given twice")));
     }
     let mut columns = vec![Some(Vec::new()); header.len()];
     let mut record = csv::StringRecord::new();
     while reader.read_record(&mut record).map_err(fail)? {
         let line = record.position().map_or(0, csv::Position::line);
         for ((column, cell), name) in columns.iter_mut().zip(&record).zip(&header) {
-            take(column, cell).map_err(|what| {
-                Problem::line(
-                    &shown,
-                    line,
-                    format!("column `{name}`: `{cell}` is not {what}"),
-                )
-            })?;
+            take(column, cell)
+                .map_err(|what| Problem::line(&shown, line, format!("column `{name}`: `{cell}` is not {what}")))?;
         }
     }
     let columns = header.iter().zip(columns);
-    Ok(columns
-        .filter_map(|(name, column)| Some((name.to_owned(), column?)))
-        .collect())
+    Ok(columns.filter_map(|(name, column)| Some((name.to_owned(), column?))).collect())
 }
 
 /// Adds a cell to its column, which is dropped when its first cell is not a number.
@@ -125,21 +107,15 @@ fn take(column: &mut Option<Vec<f64>>, cell: &str) -> Result<(), &'static str> {
 fn twice(header: &csv::StringRecord) -> Option<&str> {
     let mut names = header.iter().enumerate();
     let earlier = |index, name| header.iter().take(index).any(|earlier| earlier == name);
-    names
-        .find(|&(index, name)| earlier(index, name))
-        .map(|(_, name)| name)
+    names.find(|&(index, name)| earlier(index, name)).map(|(_, name)| name)
 }
 
 fn unreadable(shown: &str, error: &csv::Error) -> Problem {
     let line = error.position().map_or(0, csv::Position::line);
     match error.kind() {
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => Problem::line(
-            shown,
-            line,
-            format!("the row has {len} cells, the header has {expected_len}"),
-        ),
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            Problem::line(shown, line, format!("the row has {len} cells, the header has {expected_len}"))
+        }
         csv::ErrorKind::Utf8 { .. } => Problem::line(shown, line, "the text is not UTF-8"),
         _ => Problem::file(shown, format!("cannot be read: {error}")),
     }
@@ -159,17 +135,14 @@ fn seconds(cell: &str) -> Option<f64> {
     let [hour, minute, second] = digits(time, ':', [2, 2, 2])?;
     let valid = (1..=12).contains(&month) && (1..=month_days(year, month)).contains(&day);
     let within_day = hour < 24 && minute < 60 && second < 60;
-    (valid && within_day)
-        .then(|| (days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second) as f64)
+    (valid && within_day).then(|| (days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second) as f64)
 }
 
 fn digits(text: &str, mark: char, lengths: [usize; 3]) -> Option<[i64; 3]> {
     let mut parts = text.split(mark);
     let mut numbers = [0; 3];
     for (number, length) in numbers.iter_mut().zip(lengths) {
-        let part = parts
-            .next()
-            .filter(|part| part.len() == length && part.bytes().all(|b| b.is_ascii_digit()))?;
+        let part = parts.next().filter(|part| part.len() == length && part.bytes().all(|b| b.is_ascii_digit()))?;
         *number = part.parse().ok()?;
     }
     parts.next().is_none().then_some(numbers)
@@ -208,9 +181,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &[(&str, &[f64])]) {
-        let expected = expected
-            .iter()
-            .map(|&(name, values)| (name.to_owned(), values.to_vec()));
+        let expected = expected.iter().map(|&(name, values)| (name.to_owned(), values.to_vec()));
         assert_eq!(read(text).unwrap(), expected.collect());
     }
 
@@ -232,16 +203,8 @@ mod tests {
     #[test]
     fn bad_rows_are_refused_with_their_line() {
         check_refused("a,b\n1,2\n3\n", 3, "the row has 1 cells, the header has 2");
-        check_refused(
-            "a,b\n1,2\n3,NaN\n",
-            3,
-            "column `b`: `NaN` is not a finite number",
-        );
-        check_refused(
-            "a,b\n1,inf\n",
-            2,
-            "column `b`: `inf` is not a finite number",
-        );
+        check_refused("a,b\n1,2\n3,NaN\n", 3, "column `b`: `NaN` is not a finite number");
+        check_refused("a,b\n1,inf\n", 2, "column `b`: `inf` is not a finite number");
         check_refused("a,b\n1,2\n3,\n", 3, "column `b`: `` is not a number");
         check_refused("a,b,a\n1,2,3\n", 1, "column `a` is given twice");
     }
@@ -257,13 +220,7 @@ mod tests {
         check_seconds("2022-10-11T22:00:00Z", Some(1_665_525_600.0));
         check_seconds("2000-02-29", Some(951_782_400.0));
         check_seconds("1969-12-31", Some(-86_400.0));
-        for text in [
-            "2023-02-29",
-            "1900-02-29",
-            "2022-13-01",
-            "2022-1-1",
-            "2022-10-11T24:00:00Z",
-        ] {
+        for text in ["2023-02-29", "1900-02-29", "2022-13-01", "2022-1-1", "2022-10-11T24:00:00Z"] {
             check_seconds(text, None);
         }
         check_seconds("2022-10-11T22:00:00", None);

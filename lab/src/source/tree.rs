@@ -60,11 +60,7 @@ pub(super) struct Walk<'a, 'p> {
 
 impl Node {
     pub(super) fn walk<'p>(&self, path: &'p str) -> Walk<'_, 'p> {
-        let mut walk = Walk {
-            node: self,
-            entry: None,
-            rest: path,
-        };
+        let mut walk = Walk { node: self, entry: None, rest: path };
         while !walk.rest.is_empty() {
             let Some(next) = walk.node.payload().step(walk.rest) else {
                 break;
@@ -86,21 +82,13 @@ impl Node {
             Kind::List(items) | Kind::Tuple(items) => {
                 let (index, rest) = path.split_once('.').unwrap_or((path, ""));
                 let node = items.get(index.parse::<usize>().ok()?)?;
-                Some(Walk {
-                    node,
-                    entry: None,
-                    rest,
-                })
+                Some(Walk { node, entry: None, rest })
             }
             Kind::Struct(entries) | Kind::Map(entries) => entries
                 .iter()
                 .filter_map(|entry| Some((entry, after(path, &entry.key)?)))
                 .min_by_key(|(_, rest)| rest.len())
-                .map(|(entry, rest)| Walk {
-                    node: &entry.value,
-                    entry: Some(entry),
-                    rest,
-                }),
+                .map(|(entry, rest)| Walk { node: &entry.value, entry: Some(entry), rest }),
         }
     }
 
@@ -131,12 +119,8 @@ impl Node {
     pub(super) fn keys(&self) -> Vec<String> {
         match &self.kind {
             Kind::Leaf => Vec::new(),
-            Kind::List(items) | Kind::Tuple(items) => {
-                (0..items.len()).map(|i| i.to_string()).collect()
-            }
-            Kind::Struct(entries) | Kind::Map(entries) => {
-                entries.iter().map(|e| e.key.clone()).collect()
-            }
+            Kind::List(items) | Kind::Tuple(items) => (0..items.len()).map(|i| i.to_string()).collect(),
+            Kind::Struct(entries) | Kind::Map(entries) => entries.iter().map(|e| e.key.clone()).collect(),
         }
     }
 
@@ -173,11 +157,7 @@ impl Node {
 
 fn after<'p>(path: &'p str, key: &str) -> Option<&'p str> {
     let rest = path.strip_prefix(key)?;
-    if rest.is_empty() {
-        Some(rest)
-    } else {
-        rest.strip_prefix('.').filter(|rest| !rest.is_empty())
-    }
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('.').filter(|rest| !rest.is_empty()) }
 }
 
 #[cfg(test)]
@@ -191,11 +171,7 @@ mod tests {
     #[track_caller]
     fn check(path: &str, expected: Option<&str>) {
         let tree = scan(TEXT).unwrap();
-        assert_eq!(
-            tree.find(path).map(|node| node.span.of(TEXT)),
-            expected,
-            "at {path}"
-        );
+        assert_eq!(tree.find(path).map(|node| node.span.of(TEXT)), expected, "at {path}");
     }
 
     #[test]
@@ -225,11 +201,7 @@ mod tests {
     fn the_canonical_form_has_no_layout() {
         let mut out = String::new();
         scan(TEXT).unwrap().canonical(TEXT, &mut out);
-        let expected =
-            r#"(part:Inline((m:{"A-B/C:D":(imr:0.1),"a.b":(x:1)})),expect:[(value:1),Max(2)],"#;
-        assert_eq!(
-            out,
-            format!("{expected}maybe:Some((y:3)),noise:Normal(sd:4))")
-        );
+        let expected = r#"(part:Inline((m:{"A-B/C:D":(imr:0.1),"a.b":(x:1)})),expect:[(value:1),Max(2)],"#;
+        assert_eq!(out, format!("{expected}maybe:Some((y:3)),noise:Normal(sd:4))"));
     }
 }

@@ -1,0 +1,240 @@
+//! Everything that is looked at before a strategy runs: names, hooks, types, and what it declares. All problems of a
+//! strategy come back together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use palisade_engine::host::Hook;
+use palisade_engine::registry::{Kind, Registry};
+use palisade_engine::view::Reads;
+use rhai::{Expr, Position, Stmt};
+
+use crate::catalog::Catalog;
+use crate::declare::{self, Declarations, StrategyParam};
+use crate::draft::{Draft, HOST_CONSTANTS};
+use crate::infer::{Finding, Inference, Layout};
+use crate::library::{Library, Strategy};
+use crate::natives;
+use crate::problem::{ScriptProblem, nearest};
+use crate::sandbox::{HostOptions, Packages, Sandbox};
+use crate::types::Type;
+
+/// A strategy without problems.
+pub(crate) struct Checked {
+    pub(crate) draft: Draft,
+    pub(crate) declarations: Declarations,
+    pub(crate) reads: BTreeMap<Hook, Reads>,
+}
+
+/// Functions that the host calls, with the types of what it hands them.
+fn roots() -> Vec<(&'static str, Option<Hook>, Vec<Type>)> {
+    vec![
+        ("report", Some(Hook::Report), vec![Type::Me, Type::Thing(Kind::Feed)]),
+        ("liquidate", Some(Hook::Liquidate), vec![Type::Me, Type::Thing(Kind::Account)]),
+        ("decide", Some(Hook::Decide), vec![Type::Me, Type::Thing(Kind::Protocol)]),
+        ("params", None, Vec::new()),
+        ("memory", None, Vec::new()),
+        ("wake", None, Vec::new()),
+    ]
+}
+
+const USAGE: [(&str, &str); 6] = [
+    ("report", "fn report(me, feed)"),
+    ("liquidate", "fn liquidate(me, account)"),
+    ("decide", "fn decide(me, world)"),
+    ("params", "fn params()"),
+    ("memory", "fn memory()"),
+    ("wake", "fn wake()"),
+];
+
+/// Checks one strategy against everything the mechanisms declared; an empty list means that it can run.
+#[must_use]
+pub fn check(library: &Library, strategy: &Strategy, registry: &Registry) -> Vec<ScriptProblem> {
+    let catalog = Rc::new(Catalog::of(registry));
+    checked(library, strategy, &catalog, &Packages::new()).err().unwrap_or_default()
+}
+
+/// The parameters that a strategy declares, by name.
+///
+/// # Errors
+/// All problems of its text.
+pub fn params(library: &Library, strategy: &Strategy) -> Result<Vec<StrategyParam>, Vec<ScriptProblem>> {
+    let packages = Packages::new();
+    let mut sandbox = loading_sandbox(&packages);
+    let draft = Draft::parse(library, strategy, &mut sandbox.engine)?;
+    Ok(declarations(&draft, &mut sandbox).map_err(|problem| vec![problem])?.params)
+}
+
+fn loading_sandbox(packages: &Packages) -> Sandbox {
+    let mut sandbox = Sandbox::new(packages, HostOptions::default());
+    declare::register(&mut sandbox.engine);
+    sandbox
+}
+
+fn declarations(draft: &Draft, sandbox: &mut Sandbox) -> Result<Declarations, ScriptProblem> {
+    let ast = draft.compile(&mut sandbox.engine)?;
+    declare::evaluate(draft, sandbox, &ast)
+}
+
+/// Parses, checks and evaluates what is declared.
+pub(crate) fn checked(
+    library: &Library,
+    strategy: &Strategy,
+    catalog: &Catalog,
+    packages: &Packages,
+) -> Result<Checked, Vec<ScriptProblem>> {
+    let mut sandbox = loading_sandbox(packages);
+    let draft = Draft::parse(library, strategy, &mut sandbox.engine)?;
+    let mut findings = BTreeSet::new();
+    let layout = layout(&draft, &mut findings);
+    names(&draft, catalog, &mut findings);
+    let reads = infer(&draft, catalog, &layout, &mut findings);
+    if !findings.is_empty() {
+        return Err(findings.into_iter().map(|finding| problem(&draft, finding)).collect());
+    }
+    let declarations = declarations(&draft, &mut sandbox).map_err(|problem| vec![problem])?;
+    Ok(Checked { draft, declarations, reads })
+}
+
+fn problem(draft: &Draft, finding: Finding) -> ScriptProblem {
+    let source = &draft.sources[finding.source];
+    ScriptProblem {
+        line: finding.line,
+        column: finding.column,
+        ..source.problem(Position::NONE, finding.message, finding.hint)
+    }
+}
+
+fn finding(source: usize, at: Position, message: String, hint: Option<String>) -> Finding {
+    Finding { source, line: at.line().unwrap_or(0), column: at.position().unwrap_or(0), message, hint }
+}
+
+/// Names of functions and of their parameters.
+fn names(draft: &Draft, catalog: &Catalog, findings: &mut BTreeSet<Finding>) {
+    for function in draft.functions.iter().filter(|function| !function.is_anonymous()) {
+        let name = function.name();
+        let wants = roots().into_iter().find(|(root, ..)| *root == name);
+        if wants.is_none() && (natives::is_native(name) || catalog.any_method(name).is_some()) {
+            let hint = format!("it would silently replace the built-in one: call it `own_{name}`");
+            findings.insert(finding(
+                function.source,
+                function.at,
+                format!("`{name}` is a built-in function"),
+                Some(hint),
+            ));
+        }
+        for param in function.def.params.iter().filter(|param| HOST_CONSTANTS.contains(&param.as_str())) {
+            let message = format!("`{param}` is a constant of the host");
+            findings.insert(finding(function.source, function.at, message, Some("choose another name".into())));
+        }
+        if let Some((_, _, args)) = wants.filter(|(.., args)| args.len() != function.def.params.len()) {
+            let usage = USAGE.iter().find(|(root, _)| *root == name).map(|(_, usage)| format!("write `{usage}`"));
+            let message = format!("`{name}` takes {} arguments, not {}", args.len(), function.def.params.len());
+            findings.insert(finding(function.source, function.at, message, usage));
+        }
+    }
+    if !roots().iter().any(|(name, hook, _)| hook.is_some() && draft.defines(name)) {
+        let hint = "write `fn decide(me, world)`, `fn report(me, feed)` or `fn liquidate(me, account)`";
+        findings.insert(Finding {
+            source: 0,
+            line: 1,
+            column: 1,
+            message: "the strategy has no hook".into(),
+            hint: Some(hint.into()),
+        });
+    }
+}
+
+/// Runs the inference from every function that the host calls, then over what none of them reaches.
+fn infer(draft: &Draft, catalog: &Catalog, layout: &Layout, findings: &mut BTreeSet<Finding>) -> BTreeMap<Hook, Reads> {
+    let mut reads = BTreeMap::new();
+    let mut reached = BTreeSet::new();
+    for (name, hook, args) in roots() {
+        let Some(function) = draft.function(name, args.len()) else { continue };
+        let mut inference = Inference::new(catalog, draft, layout);
+        inference.declares = name == "params";
+        let result = inference.call(function, args);
+        if hook == Some(Hook::Report) && !(result.is_silent() || result.is_number() || result == Type::Unit) {
+            let at = draft.functions[function].at;
+            let message = format!("`report` returns {}: it returns a price, or nothing", result.words());
+            findings.insert(finding(draft.functions[function].source, at, message, None));
+        }
+        reached.append(&mut inference.reached);
+        findings.append(&mut inference.findings);
+        if let Some(hook) = hook {
+            let all = catalog.all_own();
+            let fields = if inference.gave_up { all } else { inference.reads };
+            reads.insert(hook, Reads(fields.into_iter().collect()));
+        }
+    }
+    for (place, function) in draft.functions.iter().enumerate() {
+        if reached.contains(&place) {
+            continue;
+        }
+        let misspelt = misspelt_root(draft, function.name()).filter(|_| !natives::is_native(function.name()));
+        if let Some(meant) = misspelt {
+            let message = format!("nothing calls `{}`", function.name());
+            findings.insert(finding(function.source, function.at, message, Some(format!("did you mean `{meant}`?"))));
+        }
+        let mut inference = Inference::new(catalog, draft, layout);
+        inference.call(place, vec![Type::Unknown; function.def.params.len()]);
+        findings.append(&mut inference.findings);
+    }
+    reads
+}
+
+fn misspelt_root(draft: &Draft, name: &str) -> Option<&'static str> {
+    let known = USAGE.iter().map(|(root, _)| *root);
+    nearest(name, known.filter(|root| *root != name && !draft.defines(root)))
+}
+
+/// The types of parameters and memory, as far as their functions plainly return a map.
+fn layout(draft: &Draft, findings: &mut BTreeSet<Finding>) -> Layout {
+    let params = returned_map(draft, "params").map(|(_, fields)| {
+        let declared = fields.iter().map(|(name, _, value)| (name.clone(), declared_type(value)));
+        declared.collect()
+    });
+    let memory = returned_map(draft, "memory").map(|(source, fields)| {
+        let mut types = BTreeMap::new();
+        for (name, at, value) in &fields {
+            let ty = match value {
+                Expr::IntegerConstant(..) => Type::Int,
+                Expr::FloatConstant(..) => Type::Float,
+                Expr::BoolConstant(..) => Type::Flag,
+                Expr::StringConstant(..) | Expr::Array(..) | Expr::Map(..) | Expr::Unit(..) => {
+                    let message = format!("`{name}` of `memory()` is neither a number nor a flag");
+                    findings.insert(finding(source, *at, message, Some("memory holds numbers and flags".into())));
+                    Type::Unknown
+                }
+                _ => Type::Unknown,
+            };
+            types.insert(name.clone(), ty);
+        }
+        types
+    });
+    // Without the function there are no fields at all.
+    let none = |name: &str| draft.function(name, 0).is_none().then(BTreeMap::new);
+    Layout { params: params.or_else(|| none("params")), memory: memory.or_else(|| none("memory")) }
+}
+
+fn declared_type(value: &Expr) -> Type {
+    let Expr::FnCall(call, _) = value else { return Type::Unknown };
+    natives::DECLARATIONS.iter().find(|(name, _)| call.name == *name).map_or(Type::Unknown, |(_, ty)| *ty)
+}
+
+type Fields<'a> = Vec<(String, Position, &'a Expr)>;
+
+fn returned_map<'a>(draft: &'a Draft, name: &str) -> Option<(usize, Fields<'a>)> {
+    let function = &draft.functions[draft.function(name, 0)?];
+    let [statement] = function.body.as_slice() else { return None };
+    let value = match statement {
+        Stmt::Expr(value) => value,
+        Stmt::Return(Some(value), ..) => value,
+        _ => return None,
+    };
+    let Expr::Map(map, _) = &**value else { return None };
+    Some((function.source, map.0.iter().map(|(ident, value)| (ident.name.to_string(), ident.pos, value)).collect()))
+}
+
+#[cfg(test)]
+mod tests;

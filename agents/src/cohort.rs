@@ -1,0 +1,184 @@
+//! One cohort's strategy at work: its own engine, so that a panic in one cannot reach another, and its agents' memory.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use palisade_engine::domain::AgentId;
+use palisade_engine::host::{Ask, Fault, Hook, Replies, Wake};
+use palisade_engine::registry::{Handle, Kind};
+use palisade_engine::view::Reads;
+use rhai::{AST, CallFnOptions, Dynamic, Position, Scope};
+
+use crate::catalog::Catalog;
+use crate::check::Checked;
+use crate::context::{Context, Names};
+use crate::draft::{self, Places, Source};
+use crate::fault;
+use crate::problem::ScriptProblem;
+use crate::records::{self, Me, Thing};
+use crate::sandbox::{CALL_FUEL, HostOptions, Outcome, Packages, Sandbox, Stop};
+use crate::state;
+
+/// How many agents a cohort has, from which id on, with how many margin accounts each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Members {
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+    pub(crate) accounts: u8,
+}
+
+/// A cohort's strategy, ready to be asked.
+pub(crate) struct CohortScript {
+    pub(crate) sandbox: Sandbox,
+    ast: AST,
+    entries: [String; 3],
+    context: Rc<Context>,
+    sources: Vec<Source>,
+    places: Places,
+    methods: Vec<&'static str>,
+    reads: BTreeMap<Hook, Reads>,
+    wake: Wake,
+    first: u32,
+    width: usize,
+    memory: Vec<u64>,
+    broken: bool,
+    backstop: bool,
+}
+
+/// How one call ended badly.
+struct Failed {
+    place: Arc<str>,
+    message: Arc<str>,
+}
+
+impl CohortScript {
+    pub(crate) fn new(
+        checked: &Checked,
+        params: Vec<(String, Dynamic)>,
+        members: Members,
+        (catalog, names): (Catalog, Names),
+        (packages, options): (&Packages, HostOptions),
+    ) -> Result<Self, ScriptProblem> {
+        let mut sandbox = Sandbox::new(packages, options);
+        let context = Rc::new(Context::new(catalog, names, members.accounts));
+        let layout = &checked.declarations.memory;
+        records::register(&mut sandbox.engine, &context);
+        state::register_params(&mut sandbox.engine, params);
+        state::register_memory(&mut sandbox.engine, &context, layout);
+        let ast = checked.draft.compile(&mut sandbox.engine)?;
+        let row: Vec<u64> = layout.iter().map(|(_, cell)| cell.word()).collect();
+        Ok(Self {
+            sandbox,
+            ast,
+            entries: Hook::ALL.map(draft::entry),
+            sources: checked.draft.sources.clone(),
+            places: checked.draft.places(),
+            methods: context.catalog.records().flat_map(|(_, members)| members.methods.keys().copied()).collect(),
+            context,
+            reads: checked.reads.clone(),
+            wake: checked.declarations.wake,
+            first: members.first,
+            width: row.len(),
+            memory: row.repeat(members.count as usize),
+            broken: false,
+            backstop: false,
+        })
+    }
+
+    pub(crate) const fn wake(&self) -> Wake {
+        self.wake
+    }
+
+    pub(crate) fn reads(&self, hook: Hook) -> Option<Reads> {
+        self.reads.get(&hook).cloned()
+    }
+
+    /// Whether a back-stop ended any call so far.
+    pub(crate) const fn tripped_backstop(&self) -> bool {
+        self.backstop
+    }
+
+    /// Asks every agent of the question in turn.
+    pub(crate) fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies) {
+        if self.broken || !self.reads.contains_key(&ask.hook) {
+            return;
+        }
+        self.context.begin(ask);
+        let subject = ask.subject.unwrap_or(Handle { kind: Kind::Protocol, index: 0 });
+        for (row, agent) in ask.agents.iter().enumerate() {
+            let key = ask.keys.get(row).copied().unwrap_or_default();
+            match self.turn(ask.hook, (row, *agent, key), Thing(subject)) {
+                Ok(value) => {
+                    replies.intents.append(&mut self.context.intents.borrow_mut());
+                    replies.values.extend(value.map(|value| (row, value)));
+                }
+                Err(Failed { place, message }) => {
+                    replies.faults.push(Fault { agent: *agent, hook: ask.hook, place, message });
+                }
+            }
+            if self.broken {
+                return;
+            }
+        }
+    }
+
+    /// One agent's call; its memory changes only when the call ends well.
+    fn turn(
+        &mut self,
+        hook: Hook,
+        (row, agent, key): (usize, AgentId, u64),
+        subject: Thing,
+    ) -> Result<Option<f64>, Failed> {
+        let start = (agent.0 - self.first) as usize * self.width;
+        let words = start..start + self.width;
+        self.context.turn_to(row, agent, key, &self.memory[words.clone()]);
+        self.sandbox.meter.begin(CALL_FUEL);
+        let (engine, ast, entry) = (&self.sandbox.engine, &self.ast, &self.entries[hook as usize]);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let options = CallFnOptions::new().eval_ast(false);
+            let result: Outcome<Dynamic> =
+                engine.call_fn_with_options(options, &mut Scope::new(), ast, entry, (Me, subject));
+            result
+        }));
+        let Ok(result) = result else {
+            // What the engine was doing is lost: nothing of it may be used again.
+            self.broken = true;
+            return Err(self.failed(hook, "internal fault in the script engine; the cohort is disabled"));
+        };
+        let stop = self.sandbox.meter.stopped();
+        self.backstop |= matches!(stop, Some(Stop::Memory | Stop::Deadline));
+        let value = result.map_err(|error| {
+            let known = fault::Known { places: &self.places, methods: &self.methods, fuel: CALL_FUEL };
+            let failure = fault::locate(&error, stop, hook.name(), known);
+            Failed { place: self.place(failure.source, failure.at), message: failure.line().into() }
+        })?;
+        let value = if hook == Hook::Report { self.price(&value)? } else { None };
+        self.memory[words].copy_from_slice(&self.context.memory.borrow());
+        Ok(value)
+    }
+
+    /// The answer of `report`: a finite number or nothing.
+    fn price(&self, value: &Dynamic) -> Result<Option<f64>, Failed> {
+        if value.is_unit() {
+            return Ok(None);
+        }
+        match value.as_float().or_else(|_| value.as_int().map(crate::pure::float)) {
+            Ok(price) if price.is_finite() => Ok(Some(price)),
+            Ok(price) => Err(self.failed(Hook::Report, &format!("`report` returned {price}"))),
+            Err(other) => Err(self.failed(Hook::Report, &format!("`report` returned {other}, not a price"))),
+        }
+    }
+
+    /// A failure of the hook as a whole.
+    fn failed(&self, hook: Hook, message: &str) -> Failed {
+        let (source, at) = self.places.get(hook.name()).copied().unwrap_or((0, Position::NONE));
+        Failed { place: self.place(source, at), message: message.into() }
+    }
+
+    fn place(&self, source: usize, at: Position) -> Arc<str> {
+        let file = self.sources.get(source).map_or("", |source| &source.file);
+        format!("{file}:{}:{}", at.line().unwrap_or(0), at.position().unwrap_or(0)).into()
+    }
+}

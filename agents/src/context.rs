@@ -1,0 +1,172 @@
+//! What a hook call sees and leaves behind. The registered functions of a cohort's engine share it; between calls it
+//! holds nothing that a script could reach.
+
+use std::cell::{Cell, RefCell};
+
+use palisade_engine::action::{ActionId, Actor, Intent, MAX_ARGS, Value};
+use palisade_engine::domain::AgentId;
+use palisade_engine::host::{Ask, Hook};
+use palisade_engine::registry::{Directory, Handle, Kind};
+use palisade_engine::rng::{Stream, Streams, splitmix};
+use palisade_engine::view::{Columns, FieldKind, Public};
+use rhai::{Dynamic, ImmutableString};
+
+use crate::catalog::Catalog;
+use crate::problem::did_you_mean;
+use crate::records::Thing;
+use crate::sandbox::Outcome;
+use crate::types::Type;
+
+/// The most actions a hook may ask for in one call.
+pub(crate) const MAX_ACTIONS: usize = 64;
+
+const KINDS: [Kind; 6] = [Kind::Protocol, Kind::Market, Kind::Feed, Kind::Venue, Kind::Asset, Kind::Account];
+
+/// The names of all things, ready to hand to scripts.
+#[derive(Debug, Default)]
+pub(crate) struct Names([Vec<ImmutableString>; 6]);
+
+impl Names {
+    pub(crate) fn of(directory: &Directory) -> Self {
+        Self(KINDS.map(|kind| directory.names(kind).map(Into::into).collect()))
+    }
+
+    pub(crate) fn all(&self, kind: Kind) -> &[ImmutableString] {
+        &self.0[kind as usize]
+    }
+}
+
+/// The call under way.
+pub(crate) struct Context {
+    pub(crate) catalog: Catalog,
+    pub(crate) names: Names,
+    pub(crate) accounts: u8,
+    /// The agent's memory as 64-bit words; written back only when the call ends well.
+    pub(crate) memory: RefCell<Vec<u64>>,
+    pub(crate) intents: RefCell<Vec<Intent>>,
+    public: RefCell<Public>,
+    own: RefCell<Columns>,
+    subject: Cell<Option<Handle>>,
+    subject_values: RefCell<Vec<f64>>,
+    draws: RefCell<Option<Stream>>,
+    hook: Cell<Hook>,
+    streams: Cell<Streams>,
+    step: Cell<u64>,
+    agent: Cell<AgentId>,
+    key: Cell<u64>,
+    row: Cell<usize>,
+}
+
+impl Context {
+    pub(crate) fn new(catalog: Catalog, names: Names, accounts: u8) -> Self {
+        Self {
+            catalog,
+            names,
+            accounts,
+            memory: RefCell::default(),
+            intents: RefCell::default(),
+            public: RefCell::default(),
+            own: RefCell::default(),
+            subject: Cell::new(None),
+            subject_values: RefCell::default(),
+            draws: RefCell::default(),
+            hook: Cell::new(Hook::Decide),
+            streams: Cell::new(Streams::new(0)),
+            step: Cell::new(0),
+            agent: Cell::new(AgentId(0)),
+            key: Cell::new(0),
+            row: Cell::new(0),
+        }
+    }
+
+    /// Takes over what one question shows to all its agents.
+    pub(crate) fn begin(&self, ask: &Ask<'_>) {
+        self.public.replace(ask.public.clone());
+        self.own.replace(ask.own.clone());
+        self.subject.set(ask.subject);
+        self.subject_values.replace(ask.subject_values.to_vec());
+        self.hook.set(ask.hook);
+        self.streams.set(ask.streams);
+        self.step.set(ask.now.step);
+    }
+
+    /// Turns to one of its agents.
+    pub(crate) fn turn_to(&self, row: usize, agent: AgentId, key: u64, memory: &[u64]) {
+        self.row.set(row);
+        self.agent.set(agent);
+        self.key.set(key);
+        self.draws.replace(None);
+        self.intents.borrow_mut().clear();
+        let mut words = self.memory.borrow_mut();
+        words.clear();
+        words.extend_from_slice(memory);
+    }
+
+    /// A public field of a thing.
+    pub(crate) fn public(&self, thing: Handle, field: usize, kind: FieldKind) -> Outcome<Dynamic> {
+        let index = thing.index as usize;
+        let value = if thing.kind == Kind::Account {
+            if self.subject.get() != Some(thing) {
+                return Err("this account is no longer what is asked about".into());
+            }
+            self.subject_values.borrow().get(field).copied().unwrap_or(f64::NAN)
+        } else {
+            self.public.borrow().value(field, index)
+        };
+        Ok(match kind {
+            FieldKind::Number => Dynamic::from_float(value),
+            FieldKind::Flag => Dynamic::from_bool(value > 0.0),
+            FieldKind::Handle(kind) => handle(kind, value).map_or(Dynamic::UNIT, |handle| Dynamic::from(Thing(handle))),
+        })
+    }
+
+    /// An own field of the agent.
+    pub(crate) fn own(&self, field: usize, first: usize, second: usize) -> Outcome<f64> {
+        let own = self.own.borrow();
+        let value = own.column(field, first, second).and_then(|column| column.get(self.row.get()));
+        value.copied().ok_or_else(|| "this field was not gathered: read it by its name".into())
+    }
+
+    /// The agent's draws: its own stream for every hook, subject and step.
+    pub(crate) fn draw(&self, sample: impl FnOnce(&mut Stream) -> f64) -> f64 {
+        let mut draws = self.draws.borrow_mut();
+        let stream = draws.get_or_insert_with(|| {
+            let name = match self.hook.get() {
+                Hook::Report => "script.report",
+                Hook::Liquidate => "script.liquidate",
+                Hook::Decide => "script.decide",
+            };
+            let subject = self.subject.get().map_or(0, |subject| splitmix(u64::from(subject.index) + 1));
+            self.streams.get().stream(name, self.key.get() ^ subject, self.step.get())
+        });
+        sample(stream)
+    }
+
+    /// Notes an action.
+    pub(crate) fn act(&self, account: u8, action: u16, args: [Option<Value>; MAX_ARGS]) -> Outcome<()> {
+        let mut intents = self.intents.borrow_mut();
+        if intents.len() >= MAX_ACTIONS {
+            return Err(format!("more than {MAX_ACTIONS} actions in one call").into());
+        }
+        let actor = Actor { agent: self.agent.get(), account };
+        intents.push(Intent { actor, action: ActionId(action), args });
+        Ok(())
+    }
+
+    /// What to say about a member that a record has not got.
+    pub(crate) fn no_member<T>(&self, record: Type, name: &str) -> Outcome<T> {
+        let members = self.catalog.members(record);
+        let hint = did_you_mean(name, members.into_iter().flat_map(|members| members.names()));
+        Err(no_field(record, name, hint))
+    }
+}
+
+pub(crate) fn no_field(record: Type, name: &str, hint: Option<String>) -> Box<rhai::EvalAltResult> {
+    let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("{} has no field `{name}`{hint}", record.words()).into()
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn handle(kind: Kind, value: f64) -> Option<Handle> {
+    (value >= 0.0 && value <= f64::from(u32::MAX)).then_some(Handle { kind, index: value as u32 })
+}

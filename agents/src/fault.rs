@@ -1,0 +1,114 @@
+//! Turns an error of the script engine into a place and one printable line.
+
+use rhai::{Dynamic, EvalAltResult, Position};
+
+use crate::draft::Places;
+use crate::natives;
+use crate::problem::did_you_mean;
+use crate::sandbox::Stop;
+
+/// The longest message.
+const MAX_MESSAGE: usize = 300;
+
+/// What went wrong, and in which of the draft's sources.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Failure {
+    pub(crate) source: usize,
+    pub(crate) at: Position,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+/// Where each script function stands, and the names of all methods, for hints.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) places: &'a Places,
+    pub(crate) methods: &'a [&'static str],
+    /// The operations that the call was allowed.
+    pub(crate) fuel: u64,
+}
+
+/// Locates `error`, raised below the function `root`.
+pub(crate) fn locate(error: &EvalAltResult, stop: Option<Stop>, root: &str, known: Known<'_>) -> Failure {
+    let mut function = known.places.get(root).copied();
+    let mut inner = error;
+    while let EvalAltResult::ErrorInFunctionCall(name, _, cause, _) = inner {
+        function = known.places.get(name.as_str()).copied().or(function);
+        inner = cause;
+    }
+    let (source, begin) = function.unwrap_or((0, Position::NONE));
+    let (message, hint) = match stop {
+        Some(Stop::Fuel) => {
+            (format!("more than {} operations", known.fuel), Some("is there a loop that does not end?".into()))
+        }
+        Some(Stop::Memory) => ("back-stop: too much memory in one call".into(), None),
+        Some(Stop::Deadline) => ("back-stop: a call took more than two seconds".into(), None),
+        None => describe(inner, known),
+    };
+    // A meter may stop a call between two statements.
+    let at = if inner.position().is_none() { begin } else { inner.position() };
+    Failure { source, at, message, hint }
+}
+
+impl Failure {
+    /// Message and hint as one printable line.
+    pub(crate) fn line(&self) -> String {
+        let whole = match &self.hint {
+            Some(hint) => format!("{} ({hint})", self.message),
+            None => self.message.clone(),
+        };
+        printable(&whole)
+    }
+}
+
+fn describe(error: &EvalAltResult, known: Known<'_>) -> (String, Option<String>) {
+    match error {
+        EvalAltResult::ErrorRuntime(value, _) => (thrown(value), None),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+            let name = signature.split([' ', '(']).next().unwrap_or(signature);
+            if name == "[]" || name.is_empty() {
+                return (format!("there is no function {signature}"), None);
+            }
+            let own = known.places.keys().map(String::as_str);
+            let known = own.chain(known.methods.iter().copied()).chain(natives::names().map(|known| -> &str { known }));
+            (format!("there is no `{signature}`"), did_you_mean(name, known))
+        }
+        EvalAltResult::ErrorTooManyOperations(_) => (format!("more than {} operations", known.fuel), None),
+        EvalAltResult::ErrorStackOverflow(_) => ("functions call each other too deeply".into(), None),
+        _ => {
+            let text = error.to_string();
+            let end = text.rfind(" (line ").unwrap_or(text.len());
+            (text[..end].to_owned(), None)
+        }
+    }
+}
+
+fn thrown(value: &Dynamic) -> String {
+    match value.read_lock::<rhai::ImmutableString>() {
+        Some(text) => text.to_string(),
+        None if value.is_unit() => "the strategy threw ()".into(),
+        None => format!("the strategy threw {value}"),
+    }
+}
+
+/// One line of at most 300 printable characters, without the hashes in names of anonymous functions.
+fn printable(text: &str) -> String {
+    let mut parts = text.split("anon$");
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        clean.push_str("a closure");
+        clean.push_str(part.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
+    }
+    clean.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_MESSAGE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_one_printable_line() {
+        assert_eq!(printable("a\nb\u{1b}[2J anon$0123abcd!"), "a b [2J a closure!");
+        assert_eq!(printable(&"x".repeat(1_000)).len(), MAX_MESSAGE);
+    }
+}

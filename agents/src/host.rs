@@ -1,0 +1,136 @@
+//! The engine's host in Rhai: one checked strategy per cohort, asked in its own sandbox. It lives on one thread.
+
+use std::collections::BTreeMap;
+
+use palisade_engine::Simulation;
+use palisade_engine::domain::{CohortId, Cohorts};
+use palisade_engine::host::{Ask, Hook, Host, Replies, Wake};
+use palisade_engine::registry::Directory;
+use palisade_engine::scenario::{Cohort, Role, Scenario, SetupError};
+use palisade_engine::view::{Public, Reads};
+
+use crate::bind::{self, Surroundings};
+use crate::catalog::Catalog;
+use crate::check::{self, Checked};
+use crate::cohort::{CohortScript, Members};
+use crate::context::Names;
+use crate::library::Library;
+use crate::problem::{LoadError, ScriptProblem};
+use crate::sandbox::{HostOptions, Packages};
+
+/// Strategies of a library, deciding for the agents of a simulation.
+pub struct ScriptHost {
+    cohorts: Vec<CohortScript>,
+}
+
+impl ScriptHost {
+    /// Checks and compiles the strategy of every cohort of `simulation`, which was built from `scenario`.
+    ///
+    /// # Errors
+    /// All problems of the scripts together; or the first thing the scenario asks for that is not there.
+    pub fn new(
+        library: &Library,
+        scenario: &Scenario,
+        simulation: &Simulation,
+        options: HostOptions,
+    ) -> Result<Self, LoadError> {
+        let world = simulation.world();
+        let around = Surroundings {
+            registry: simulation.registry(),
+            directory: world.resource::<Directory>(),
+            public: world.resource::<Public>(),
+        };
+        let catalog = Catalog::of(around.registry);
+        let packages = Packages::new();
+        let cohorts = in_engine_order(scenario, world.resource::<Cohorts>());
+        let checked = check_all(library, &cohorts, &catalog, &packages)?;
+        let mut scripts = Vec::with_capacity(cohorts.len());
+        for (path, cohort, members) in cohorts {
+            let Some(strategy) = checked.get(cohort.strategy.as_str()) else { continue };
+            let params = &strategy.declarations.params;
+            bind::check_engine_bindings(around, path, cohort, params)?;
+            let values = bind::values(around, params, (path, cohort))?;
+            let view = (catalog.clone(), Names::of(around.directory));
+            scripts.push(CohortScript::new(strategy, values, members, view, (&packages, options))?);
+        }
+        Ok(Self { cohorts: scripts })
+    }
+
+    /// Whether a back-stop (byte cap or deadline) ended a call: the run is void then, and to be repeated alone.
+    #[must_use]
+    pub fn backstop_tripped(&self) -> bool {
+        self.cohorts.iter().any(CohortScript::tripped_backstop)
+    }
+
+    /// What strategies printed since the last call, escaped and at most 4 KiB per cohort.
+    pub fn take_log(&mut self) -> Vec<String> {
+        self.cohorts.iter().flat_map(|cohort| cohort.sandbox.log.take()).collect()
+    }
+}
+
+impl Host for ScriptHost {
+    fn wake(&mut self, cohort: CohortId) -> Wake {
+        self.cohorts.get(usize::from(cohort.0)).map_or_else(Wake::default, CohortScript::wake)
+    }
+
+    fn reads(&mut self, cohort: CohortId, hook: Hook) -> Option<Reads> {
+        self.cohorts.get(usize::from(cohort.0))?.reads(hook)
+    }
+
+    fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies) {
+        if let Some(cohort) = self.cohorts.get_mut(usize::from(ask.cohort.0)) {
+            cohort.ask(ask, replies);
+        }
+    }
+}
+
+/// The scenario's cohorts in the order of the engine's ids, which puts attackers last and may leave them out.
+fn in_engine_order<'a>(scenario: &'a Scenario, known: &Cohorts) -> Vec<(&'a str, &'a Cohort, Members)> {
+    let mut sorted: Vec<&(String, Cohort)> = scenario.cohorts.iter().collect();
+    sorted.sort_by_key(|(_, cohort)| cohort.role == Role::Attacker);
+    let infos = &known.0;
+    sorted
+        .into_iter()
+        .zip(infos)
+        .map(|((path, cohort), info)| {
+            let members = Members {
+                first: info.agents.start,
+                count: info.agents.end - info.agents.start,
+                accounts: info.accounts,
+            };
+            (path.as_str(), cohort, members)
+        })
+        .collect()
+}
+
+fn check_all<'a>(
+    library: &Library,
+    cohorts: &[(&str, &'a Cohort, Members)],
+    catalog: &Catalog,
+    packages: &Packages,
+) -> Result<BTreeMap<&'a str, Checked>, LoadError> {
+    let mut checked = BTreeMap::new();
+    let mut problems: Vec<ScriptProblem> = Vec::new();
+    for (path, cohort, _) in cohorts {
+        if checked.contains_key(cohort.strategy.as_str()) {
+            continue;
+        }
+        let strategy = library.get(&cohort.strategy).map_err(|unknown| SetupError::Name {
+            path: format!("{path}.strategy"),
+            what: "strategy",
+            name: unknown.name,
+            known: unknown.known,
+        })?;
+        match check::checked(library, strategy, catalog, packages) {
+            Ok(strategy) => {
+                checked.insert(cohort.strategy.as_str(), strategy);
+            }
+            Err(mut found) => problems.append(&mut found),
+        }
+    }
+    problems.dedup();
+    if problems.is_empty() { Ok(checked) } else { Err(LoadError::Script(problems)) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! The command line: what may be said, and how it becomes a request to the lab.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
+use palisade_agents::HostOptions;
+use palisade_lab::load::{DEFAULT_SEED, RunRequest};
+
+use crate::trouble::Trouble;
+
+const CODES: &str = "Exit codes: 0 done, 1 a broken invariant, a missed expectation or a --fail-if that hit, \
+                     2 bad input or usage, 130 interrupted.";
+
+/// Attack and stress test DeFi perpetuals, oracles and margin.
+#[derive(Parser, Debug)]
+#[command(name = "palisade", version, after_help = CODES, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a scenario and say who lost how much to whom
+    Run(RunArgs),
+    /// Check a scenario against its own expectations and counterfactuals
+    Verify(VerifyArgs),
+}
+
+impl Command {
+    pub(crate) fn display(&self) -> &Display {
+        match self {
+            Self::Run(args) => &args.display,
+            Self::Verify(args) => &args.display,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+    /// How many worlds to run, with seeds counted up from --seed
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    seeds: u32,
+    /// Stop after this many steps
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    steps: Option<u64>,
+    /// Write every table and a manifest into this folder, which must be new or empty
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Exit with 1 when this comparison of outcomes holds in any world, such as "insolvent > 0"
+    #[arg(long, value_name = "EXPR")]
+    fail_if: Option<String>,
+    #[command(flatten)]
+    pub(crate) display: Display,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+    #[command(flatten)]
+    pub(crate) display: Display,
+}
+
+/// What goes into a world.
+#[derive(Args, Debug)]
+pub(crate) struct Inputs {
+    /// The scenario file (.ron)
+    scenario: PathBuf,
+    /// Seed of the first world
+    #[arg(long, value_name = "N", env = "PALISADE_SEED", default_value_t = DEFAULT_SEED)]
+    seed: u64,
+    /// Replace one value of the scenario, such as protocol.markets.ETH-PERP.imr=0.05; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// A folder with strategies of your own, beside the built-in ones; may be repeated
+    #[arg(long, value_name = "DIR", env = "PALISADE_SCRIPTS")]
+    scripts: Vec<PathBuf>,
+    /// The file behind a data name of the scenario; may be repeated
+    #[arg(long, value_name = "NAME=FILE", value_parser = data)]
+    data: Vec<(String, PathBuf)>,
+    /// Worlds run at a time [default: the cores of this machine]
+    #[arg(short, long, value_name = "N", env = "PALISADE_JOBS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+}
+
+/// How results are shown.
+#[derive(Args, Debug)]
+pub(crate) struct Display {
+    /// Print one JSON object and nothing else
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) json: bool,
+    /// Print only the verdict and how to reproduce it
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    pub(crate) quiet: bool,
+    /// When to color
+    #[arg(long, value_name = "WHEN", env = "PALISADE_COLOR", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+}
+
+impl RunArgs {
+    pub(crate) fn request(&self) -> Result<RunRequest, Trouble> {
+        let request = self.inputs.request()?;
+        let (out, fail_if) = (self.out.clone(), self.fail_if.clone());
+        Ok(RunRequest { seeds: self.seeds, steps: self.steps, out, fail_if, ..request })
+    }
+}
+
+impl Inputs {
+    pub(crate) fn request(&self) -> Result<RunRequest, Trouble> {
+        let sets = self.set.iter().map(|set| set.parse()).collect::<Result<_, _>>()?;
+        Ok(RunRequest {
+            scenario: self.scenario.clone(),
+            sets,
+            data: self.data.clone(),
+            scripts: self.scripts.clone(),
+            seed: self.seed,
+            seeds: 1,
+            jobs: self.jobs.map_or_else(cores, usize::from),
+            host: HostOptions { live_bytes, ..HostOptions::default() },
+            ..RunRequest::default()
+        })
+    }
+}
+
+/// Bytes this process holds right now.
+fn live_bytes() -> usize {
+    crate::ALLOCATOR.allocated()
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn data(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), PathBuf::from(file))),
+        _ => Err("expected NAME=FILE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[track_caller]
+    fn check_refused(line: &str, expected: &str) {
+        let error = parse(line).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(error.exit_code(), i32::from(crate::exit::Exit::BadInput.code()));
+    }
+
+    fn request(line: &str) -> RunRequest {
+        match parse(line).unwrap().command {
+            Command::Run(args) => args.request().unwrap(),
+            Command::Verify(args) => args.inputs.request().unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn counts_have_bounds() {
+        check_refused("palisade run a.ron --seeds 0", "0 is not in 1..=1000000");
+        check_refused("palisade run a.ron --seeds 1000001", "1000001 is not in 1..=1000000");
+        check_refused("palisade run a.ron --steps 0", "'--steps <N>'");
+        check_refused("palisade run a.ron --jobs 0", "0 is not in 1..=1024");
+        check_refused("palisade run a.ron --seed -1", "unexpected argument");
+        check_refused("palisade run", "<SCENARIO>");
+        check_refused("palisade run a.ron --data ETH", "expected NAME=FILE");
+        check_refused("palisade verify a.ron --seeds 3", "unexpected argument '--seeds'");
+    }
+
+    #[test]
+    fn a_run_is_asked_for_as_written() {
+        let request =
+            request("palisade run a.ron --seed 7 --seeds 3 --set a.b=1 --data E=e.csv --fail-if insolvent>0 -j 2");
+        assert_eq!((request.seed, request.seeds, request.jobs), (7, 3, 2));
+        assert_eq!((request.sets[0].path.as_str(), request.sets[0].value.as_str()), ("a.b", "1"));
+        assert_eq!(request.data, [("E".to_owned(), PathBuf::from("e.csv"))]);
+        assert_eq!(request.fail_if.as_deref(), Some("insolvent>0"));
+    }
+
+    #[test]
+    fn nothing_said_means_one_world_of_the_default_seed() {
+        let request = request("palisade verify a.ron");
+        assert_eq!((request.seed, request.seeds, request.steps), (DEFAULT_SEED, 1, None));
+        assert!(request.jobs >= 1);
+    }
+
+    #[test]
+    fn a_bad_override_is_bad_input() {
+        let Command::Run(args) = parse("palisade run a.ron --set seed").unwrap().command else { panic!("run") };
+        assert_eq!(args.request().unwrap_err().exit(), crate::exit::Exit::BadInput);
+    }
+}

@@ -1,0 +1,39 @@
+//! `palisade`: arguments in, the lab's work, words or JSON out. What a run is and what it finds is decided in
+//! `palisade-lab`; here are only its arguments, its wording and its exit codes.
+
+mod amount;
+mod args;
+mod exit;
+mod output;
+mod paint;
+mod run;
+mod summary;
+mod table;
+mod trouble;
+mod verify;
+mod watch;
+
+use std::alloc::System;
+use std::process::ExitCode;
+
+use cap::Cap;
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+
+/// Counts live bytes, so that a script that grows without end is stopped before the machine is.
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
+
+fn main() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    let done = match &command {
+        Command::Run(args) => run::run(args),
+        Command::Verify(args) => verify::verify(args),
+    };
+    let exit = done.unwrap_or_else(|trouble| {
+        trouble.show(command.display().color);
+        trouble.exit()
+    });
+    exit.into()
+}

@@ -1,0 +1,230 @@
+//! `palisade verify`: a scenario against its own expectations and counterfactuals. Inputs and fitted figures are shown
+//! but do not score: only what was predicted can be missed.
+
+use palisade_lab::verify::{self as lab, Counterfactual, Expected, Kind, Verification};
+
+use crate::amount::{counted, figure};
+use crate::args::VerifyArgs;
+use crate::exit::Exit;
+use crate::output::{print, print_json};
+use crate::paint::Paint;
+use crate::table::{Align, table, wrapped};
+use crate::trouble::Trouble;
+use crate::watch::Onlooker;
+
+/// How much of a path fits a line of the counterfactuals.
+const PATH_WIDTH: usize = 40;
+
+pub(crate) fn verify(args: &VerifyArgs) -> Result<Exit, Trouble> {
+    let request = args.inputs.request()?;
+    let onlooker = Onlooker::start(&args.display, None)?;
+    let verification = lab::verify(&request, &onlooker)?;
+    drop(onlooker);
+    let paint = Paint::stdout(args.display.color);
+    match (args.display.json, args.display.quiet) {
+        (true, _) => print_json(&verification)?,
+        (false, true) => print(&format!("{}\n", paint.bold(&verdict(&verification))))?,
+        (false, false) => print(&full(&verification, paint))?,
+    }
+    Ok(exit(&verification))
+}
+
+fn exit(verification: &Verification) -> Exit {
+    let claims_hold = verification.counterfactuals.iter().all(|row| row.ok);
+    match (verification.interrupted, verification.predicted_ok == verification.predicted && claims_hold) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Done,
+        (false, false) => Exit::Failed,
+    }
+}
+
+fn verdict(verification: &Verification) -> String {
+    let Verification { scenario, predicted_ok, predicted, fitted, counterfactuals, .. } = verification;
+    let held = counterfactuals.iter().filter(|row| row.ok).count();
+    let score = format!(
+        "{scenario}: predicted {predicted_ok}/{predicted} met \u{b7} {} \u{b7} counterfactuals {held}/{}",
+        counted(u64::from(*fitted), "fitted knob"),
+        counterfactuals.len()
+    );
+    match (verification.interrupted, *predicted == 0 && counterfactuals.is_empty()) {
+        (true, _) => format!("Interrupted. {score}"),
+        (false, true) => score + " (nothing was predicted, so nothing could be missed)",
+        (false, false) => score,
+    }
+}
+
+fn full(verification: &Verification, paint: Paint) -> String {
+    let expectations = table(
+        &[
+            ("outcome", Align::Left),
+            ("kind", Align::Left),
+            ("expected", Align::Right),
+            ("tolerance", Align::Left),
+            ("found", Align::Right),
+            ("", Align::Left),
+        ],
+        verification.expectations.iter().map(expectation).collect(),
+    );
+    let counterfactuals = table(
+        &[
+            ("change", Align::Left),
+            ("outcome", Align::Left),
+            ("claim", Align::Left),
+            ("base", Align::Right),
+            ("found", Align::Right),
+            ("", Align::Left),
+        ],
+        verification.counterfactuals.iter().map(counterfactual).collect(),
+    );
+    let mut text: String = wrapped("", &verdict(verification)).lines().map(|line| paint.bold(line) + "\n").collect();
+    for (title, lines) in
+        [("Expectations", expectations), ("Counterfactuals", counterfactuals), ("Missed", missed(verification))]
+    {
+        if !lines.is_empty() {
+            text += &format!("\n{}\n{lines}", paint.bold(title));
+        }
+    }
+    text
+}
+
+fn expectation(row: &Expected) -> Vec<String> {
+    let score = match (row.kind, row.ok) {
+        (Kind::Predicted, ok) => met(ok),
+        (Kind::Input | Kind::Fitted, true) => "agrees",
+        (Kind::Input | Kind::Fitted, false) => "differs",
+    };
+    let tolerance = row.tolerance.clone();
+    vec![
+        place(&row.outcome, row.at.as_deref()),
+        row.kind.to_string(),
+        number(row.expected),
+        tolerance,
+        number(row.found),
+        score.to_owned(),
+    ]
+}
+
+fn counterfactual(row: &Counterfactual) -> Vec<String> {
+    let outcome = place(&row.outcome, row.at.as_deref());
+    vec![
+        row.set.iter().map(|set| narrow(set)).collect::<Vec<_>>().join("\n"),
+        outcome,
+        row.claim.clone(),
+        number(row.base),
+        number(row.found),
+        met(row.ok).to_owned(),
+    ]
+}
+
+/// A path in lines that leave the other columns their room, each ending behind a dot.
+fn narrow(set: &str) -> String {
+    let (mut text, mut used) = (String::new(), 0);
+    for segment in set.split_inclusive('.') {
+        let length = segment.chars().count();
+        if used > 0 && used + length > PATH_WIDTH {
+            text.push('\n');
+            used = 0;
+        }
+        text.push_str(segment);
+        used += length;
+    }
+    text
+}
+
+/// The reasons behind what did not come out.
+fn missed(verification: &Verification) -> String {
+    let expectations = verification
+        .expectations
+        .iter()
+        .filter(|row| row.kind == Kind::Predicted && !row.ok)
+        .map(|row| (place(&row.outcome, row.at.as_deref()), &row.why));
+    let counterfactuals = verification
+        .counterfactuals
+        .iter()
+        .filter(|row| !row.ok)
+        .map(|row| (format!("{} with {}", place(&row.outcome, row.at.as_deref()), row.set.join(" ")), &row.why));
+    let because = |(what, why): (String, &String)| wrapped("  ", &format!("{what}: {why}"));
+    expectations.chain(counterfactuals).filter(|(_, why)| !why.is_empty()).map(because).collect()
+}
+
+fn place(outcome: &str, at: Option<&str>) -> String {
+    at.map_or_else(|| outcome.to_owned(), |at| format!("{outcome} at {at}"))
+}
+
+/// A figure whose unit is not known here; none where a range or a limit stands for it.
+fn number(value: f64) -> String {
+    if value.is_nan() { "-".to_owned() } else { figure(value, "") }
+}
+
+fn met(ok: bool) -> &'static str {
+    if ok { "ok" } else { "MISSED" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected(outcome: &str, kind: Kind, found: f64, ok: bool) -> Expected {
+        let (tolerance, why) = ("\u{b1}5 %".to_owned(), "the court's figure".to_owned());
+        let (outcome, at) = (outcome.to_owned(), (kind == Kind::Input).then(|| "10m".to_owned()));
+        Expected { outcome, at, kind, expected: 116e6, tolerance, found, ok, why }
+    }
+
+    fn sample(predicted_ok: bool, claim_ok: bool) -> Verification {
+        let set = vec!["protocol.markets.MNGO-PERP.unrealized_weight=0".to_owned()];
+        let (claim, why) = ("below 10000000".to_owned(), "paper profit is no collateral".to_owned());
+        let claim = Counterfactual {
+            set,
+            outcome: "withdrawn".to_owned(),
+            at: None,
+            claim,
+            base: 116.2e6,
+            found: if claim_ok { 0.0 } else { 50e6 },
+            ok: claim_ok,
+            why,
+        };
+        Verification {
+            scenario: "mango_2022".to_owned(),
+            seed: 1,
+            expectations: vec![
+                expected("price", Kind::Input, 0.0312, false),
+                Expected { expected: f64::NAN, ..expected("peak_paper_profit", Kind::Fitted, 423e6, true) },
+                expected("withdrawn", Kind::Predicted, if predicted_ok { 116.2e6 } else { 90e6 }, predicted_ok),
+            ],
+            counterfactuals: vec![claim],
+            predicted_ok: u32::from(predicted_ok),
+            predicted: 1,
+            fitted: 2,
+            interrupted: false,
+        }
+    }
+
+    #[track_caller]
+    fn check_exit(verification: &Verification, expected: u8) {
+        assert_eq!(exit(verification).code(), expected, "{verification:?}");
+    }
+
+    #[test]
+    fn only_predictions_and_counterfactuals_score() {
+        check_exit(&sample(true, true), 0);
+        check_exit(&sample(false, true), 1);
+        check_exit(&sample(true, false), 1);
+        check_exit(&Verification { interrupted: true, ..sample(false, false) }, 130);
+    }
+
+    #[test]
+    fn the_verdict_counts() {
+        let score = "mango_2022: predicted 1/1 met \u{b7} 2 fitted knobs \u{b7} counterfactuals 1/1";
+        assert_eq!(verdict(&sample(true, true)), score);
+        let interrupted = Verification { interrupted: true, ..sample(true, true) };
+        assert_eq!(verdict(&interrupted), format!("Interrupted. {score}"));
+        let idle = Verification { predicted: 0, predicted_ok: 0, counterfactuals: Vec::new(), ..sample(true, true) };
+        assert!(verdict(&idle).ends_with("0/0 (nothing was predicted, so nothing could be missed)"));
+    }
+
+    #[test]
+    fn both_tables_and_the_reasons_of_what_was_missed_are_shown() {
+        assert_eq!(full(&sample(false, false), Paint::Plain), include_str!("verify_sample.txt"));
+        assert!(!full(&sample(true, true), Paint::Plain).contains("Missed"));
+    }
+}

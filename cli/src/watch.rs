@@ -1,0 +1,64 @@
+//! Looking on while worlds run: a bar on stderr, and Ctrl-C.
+
+use std::io::{IsTerminal, stderr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use palisade_lab::run::Watch;
+
+use crate::args::Display;
+use crate::exit::Exit;
+use crate::output::complain;
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Shows progress to whoever sits at a terminal.
+#[derive(Debug)]
+pub(crate) struct Onlooker {
+    bar: ProgressBar,
+}
+
+impl Onlooker {
+    /// Starts watching a run of so many steps, where that is known. The first Ctrl-C asks the run to end, the second
+    /// ends the program.
+    pub(crate) fn start(display: &Display, steps: Option<u64>) -> anyhow::Result<Self> {
+        ctrlc::set_handler(|| {
+            if INTERRUPTED.swap(true, Ordering::Relaxed) {
+                std::process::exit(i32::from(Exit::Interrupted.code()));
+            }
+            complain("\nfinishing the worlds under way; Ctrl-C again ends at once\n");
+        })
+        .context("cannot listen for Ctrl-C")?;
+        let shown = stderr().is_terminal() && !display.quiet && !display.json;
+        let bar = if shown { drawn(steps) } else { ProgressBar::hidden() };
+        Ok(Self { bar })
+    }
+}
+
+fn drawn(steps: Option<u64>) -> ProgressBar {
+    let (bar, template) = match steps {
+        Some(steps) => (ProgressBar::new(steps), "{bar:40} {percent:>3} % of {human_len} steps, {eta} left"),
+        None => (ProgressBar::no_length(), "{spinner} {human_pos} steps, {elapsed}"),
+    };
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+impl Watch for Onlooker {
+    fn stepped(&self, steps: u64) {
+        self.bar.inc(steps);
+    }
+
+    fn interrupted(&self) -> bool {
+        INTERRUPTED.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Onlooker {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

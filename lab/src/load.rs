@@ -1,0 +1,386 @@
+//! Loading: everything that can be wrong with a scenario, its scripts or the request is found here, before a step is
+//! run and before anything is written.
+
+use std::path::PathBuf;
+
+use palisade_agents::{HostOptions, Library, ScriptHost, ScriptProblem, evaluate_flag};
+use palisade_engine::clock::Clock;
+use palisade_engine::ledger::Ledger;
+use palisade_engine::mechanism::Assets;
+use palisade_engine::probe::Outcome;
+use palisade_engine::registry::Kind;
+use palisade_engine::scenario::{Role, Scenario};
+use palisade_engine::units::Amount;
+use palisade_engine::{Options, Simulation, mechanisms};
+
+use crate::assemble;
+use crate::expect::{self, Expectations, Names};
+use crate::session::on_large_stack;
+use crate::source::{self, Document, Override, Problem};
+
+/// The seed of a run that names none.
+pub const DEFAULT_SEED: u64 = 1;
+
+/// A figure that no mechanism declares: what everyone but the attackers lost beyond the paired world without them.
+pub const LOSS_CAUSED: Outcome = Outcome {
+    name: "loss_caused",
+    unit: "coins",
+    doc: "What everyone but the attackers lost beyond the paired world without them.",
+    read: |_| f64::NAN,
+};
+
+/// A figure that no mechanism declares: failures of strategies.
+pub const FAULTS: Outcome =
+    Outcome { name: "faults", unit: "faults", doc: "Failures of strategies.", read: |_| f64::NAN };
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct RunRequest {
+    /// The scenario file.
+    pub scenario: PathBuf,
+    /// `--set path=value`, in order.
+    pub sets: Vec<Override>,
+    /// `--data NAME=FILE`.
+    pub data: Vec<(String, PathBuf)>,
+    /// Folders of scripts.
+    pub scripts: Vec<PathBuf>,
+    /// The first seed.
+    pub seed: u64,
+    /// How many seeds from there.
+    pub seeds: u32,
+    /// Steps, unless the scenario's clock decides.
+    pub steps: Option<u64>,
+    /// Worlds at the same time.
+    pub jobs: usize,
+    /// The run directory to write.
+    pub out: Option<PathBuf>,
+    /// A condition on outcomes that should not hold.
+    pub fail_if: Option<String>,
+    /// How scripts are contained.
+    pub host: HostOptions,
+}
+
+impl Default for RunRequest {
+    fn default() -> Self {
+        Self {
+            scenario: PathBuf::new(),
+            sets: Vec::new(),
+            data: Vec::new(),
+            scripts: Vec::new(),
+            seed: DEFAULT_SEED,
+            seeds: 1,
+            steps: None,
+            jobs: 1,
+            out: None,
+            fail_if: None,
+            host: HostOptions::default(),
+        }
+    }
+}
+
+/// Why a request cannot be run: the user's to correct.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The scenario is wrong, at a place in its files.
+    #[error(transparent)]
+    Problem(#[from] Box<Problem>),
+    /// Scripts are wrong: all that was found.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Script(Vec<ScriptProblem>),
+    /// The request itself makes no sense.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl From<Problem> for LoadError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
+/// A scenario with its scripts, checked and ready to run.
+#[derive(Debug)]
+pub struct Loaded {
+    pub(crate) scenario: Scenario,
+    pub(crate) library: Library,
+    pub(crate) expectations: Expectations,
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) clock: Clock,
+    document: Document,
+    summary: String,
+    scenario_hash: String,
+    scripts_hash: String,
+}
+
+impl Loaded {
+    /// The scenario.
+    #[must_use]
+    pub const fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// Its one-line summary.
+    #[must_use]
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    /// The composed text of the scenario.
+    #[must_use]
+    pub const fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The script library.
+    #[must_use]
+    pub const fn library(&self) -> &Library {
+        &self.library
+    }
+
+    /// Digest of the composed scenario and its data files.
+    #[must_use]
+    pub fn scenario_hash(&self) -> &str {
+        &self.scenario_hash
+    }
+
+    /// Digest of the script library.
+    #[must_use]
+    pub fn scripts_hash(&self) -> &str {
+        &self.scripts_hash
+    }
+
+    /// Whether worlds are paired with one without attackers.
+    #[must_use]
+    pub fn has_attackers(&self) -> bool {
+        self.scenario.cohorts.iter().any(|(_, cohort)| cohort.role == Role::Attacker)
+    }
+
+    /// Steps of each world.
+    #[must_use]
+    pub fn steps(&self, request: &RunRequest) -> u64 {
+        request.steps.unwrap_or_else(|| self.clock.steps())
+    }
+
+    /// Steps of all worlds of a run together, paired ones included: what [`crate::run::Watch::stepped`] adds up to.
+    #[must_use]
+    pub fn all_steps(&self, request: &RunRequest) -> u64 {
+        let worlds = u64::from(request.seeds) * if self.has_attackers() { 2 } else { 1 };
+        self.steps(request).saturating_mul(worlds)
+    }
+
+    /// The figures of a run by name: those of the mechanisms, then [`LOSS_CAUSED`] and [`FAULTS`].
+    #[must_use]
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    /// An error of building a world, at its place in the files.
+    pub(crate) fn explain(&self, error: palisade_agents::LoadError) -> LoadError {
+        explain(&self.document, error)
+    }
+}
+
+/// Loads a request, building one world with its scripts to find everything that is wrong.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn load(request: &RunRequest) -> Result<Loaded, LoadError> {
+    check_request(request)?;
+    on_large_stack(|| read(request))
+}
+
+fn check_request(request: &RunRequest) -> Result<(), LoadError> {
+    let refuse = |text: String| Err(LoadError::Usage(text));
+    if request.seeds == 0 {
+        return refuse("--seeds: expected at least 1".into());
+    }
+    if request.seed.checked_add(u64::from(request.seeds) - 1).is_none() {
+        return refuse(format!("--seed {}: {} seeds from there exceed 64 bits", request.seed, request.seeds));
+    }
+    match request.steps {
+        Some(steps) if !(1..=Clock::MAX_STEPS).contains(&steps) => {
+            refuse(format!("--steps {steps}: expected 1 to {}", Clock::MAX_STEPS))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read(request: &RunRequest) -> Result<Loaded, LoadError> {
+    let document = Document::load(&request.scenario, &request.sets)?;
+    let scenario = assemble::scenario(&document, &request.data)?;
+    let summary = assemble::optional(&document, "summary")?;
+    let library = Library::load(&request.scripts).map_err(|problem| LoadError::Script(vec![problem]))?;
+    let options = Options { seed: request.seed, ..Options::default() };
+    let setup = |error| explain(&document, error);
+    let simulation = Simulation::new(&scenario, &mechanisms::ALL, options).map_err(|error| setup(error.into()))?;
+    check_supply(&document, &simulation)?;
+    ScriptHost::new(&library, &scenario, &simulation, request.host).map_err(setup)?;
+    let mut outcomes = simulation.registry().outcomes.clone();
+    outcomes.extend([LOSS_CAUSED, FAULTS]);
+    check_condition(request, &outcomes)?;
+    let clock = Clock::new(scenario.clock.clone())
+        .map_err(|(index, message)| document.problem(&format!("clock.{index}"), message, None))?;
+    let probes = &simulation.registry().probes;
+    let names = Names {
+        outcomes: outcomes.iter().map(|outcome| outcome.name).collect(),
+        columns: probes.iter().filter(|probe| probe.kind == Kind::Protocol).map(|probe| probe.name).collect(),
+        length: clock.length(),
+    };
+    let expectations = expect::read(&document, &names)?;
+    Ok(Loaded {
+        expectations,
+        outcomes,
+        clock,
+        summary,
+        scenario_hash: digest(&document, &request.data)?,
+        scripts_hash: library.hash(),
+        scenario,
+        library,
+        document,
+    })
+}
+
+/// All of an asset together must fit one balance, so that value that changes hands never meets the end of 64 bits.
+#[allow(clippy::cast_precision_loss)]
+fn check_supply(document: &Document, simulation: &Simulation) -> Result<(), Problem> {
+    let assets = simulation.world().resource::<Assets>();
+    let ledger = simulation.world().resource::<Ledger>();
+    let limit = Amount::MAX / 4;
+    let Some(asset) = assets.ids().find(|asset| ledger.issued(*asset) > i128::from(limit)) else { return Ok(()) };
+    let in_coins = |units: f64| units / assets.scale(asset);
+    let message = format!(
+        "{:.4e} coins are issued in all: at most {:.4e} fit",
+        in_coins(ledger.issued(asset) as f64),
+        in_coins(limit as f64)
+    );
+    let hint = "fewer `decimals` leave room for more coins".to_owned();
+    Err(document.problem(&format!("protocol.assets.{}", assets.name(asset)), message, Some(hint)))
+}
+
+/// The condition must be one on figures there are; which values they take does not matter yet.
+fn check_condition(request: &RunRequest, outcomes: &[Outcome]) -> Result<(), LoadError> {
+    let Some(expression) = &request.fail_if else { return Ok(()) };
+    let values = outcomes.iter().map(|outcome| (outcome.name.to_owned(), 1.0)).collect();
+    match evaluate_flag(expression, &values) {
+        Ok(_) => Ok(()),
+        Err(message) => Err(LoadError::Usage(format!("--fail-if {expression:?}: {message}"))),
+    }
+}
+
+/// The digest of the composed text and, when there are any, of the data files.
+fn digest(document: &Document, data: &[(String, PathBuf)]) -> Result<String, Problem> {
+    let tables = document.tables(data)?;
+    if tables.is_empty() {
+        return Ok(document.hash());
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(document.hash().as_bytes());
+    for (name, path) in tables {
+        let unreadable = |error: std::io::Error| Problem::file(path.display().to_string(), error.to_string());
+        hasher.update(blake3::hash(name.as_bytes()).as_bytes());
+        hasher.update(blake3::hash(&std::fs::read(&path).map_err(unreadable)?).as_bytes());
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+fn explain(document: &Document, error: palisade_agents::LoadError) -> LoadError {
+    match error {
+        palisade_agents::LoadError::Script(problems) => LoadError::Script(problems),
+        palisade_agents::LoadError::Setup(error) => assemble::explain(document, &error).into(),
+    }
+}
+
+impl From<source::Problem> for crate::run::RunError {
+    fn from(problem: source::Problem) -> Self {
+        Self::Load(problem.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::sample;
+
+    /// The message behind `file:`, with its place, and the hint.
+    #[track_caller]
+    fn check(change: (&str, &str), expected: &str) {
+        let (_folder, request) = sample::calm(&[change]);
+        let report = match load(&request).unwrap_err() {
+            LoadError::Problem(problem) => {
+                format!(
+                    "{}:{}: {} | {}",
+                    problem.place().line,
+                    problem.place().column,
+                    problem.message(),
+                    problem.help().unwrap_or("")
+                )
+            }
+            other => other.to_string(),
+        };
+        assert!(report.starts_with(expected), "{report}");
+    }
+
+    #[test]
+    fn what_mechanisms_refuse_is_placed_in_the_file() {
+        check(
+            ("own_noise: 0.001", "own_nose: 1"),
+            "5:60: unknown field `own_nose` in `FeedTerms` | did you mean `own_noise`?",
+        );
+        check(("price: 1.0", "price: -1.0"), "9:74: expected a price in 1e-12…1e18, found -1 | ");
+        check(("imr: 0.2", "imr: 20.0"), "6:110: expected 0.0001 to 10 (ratio), found 20 | ");
+    }
+
+    #[test]
+    fn names_that_refer_to_nothing_have_a_neighbor() {
+        let strategy = ("\"noise\"", "\"nois\"");
+        check(strategy, "12:48: there is no strategy called `nois` | did you mean `noise`? expected one of ");
+        let venue = ("venues: [\"THIN/USD\"]", "venues: [\"THIN/US\"]");
+        check(venue, "6:64: there is no venue called `THIN/US` | did you mean `THIN/USD`? expected `THIN/USD`");
+    }
+
+    #[test]
+    fn supplies_beyond_64_bits_are_refused() {
+        check(
+            ("assets: {\"USD\": (decimals: 6)", "assets: {\"USD\": (decimals: 13)"),
+            "4:19: 1.5160e6 coins are issued in all: at most 2.3058e5 fit | fewer `decimals`",
+        );
+    }
+
+    #[track_caller]
+    fn check_usage(request: RunRequest, expected: &str) {
+        let (_folder, sample) = sample::calm(&[]);
+        let error = load(&RunRequest { scenario: sample.scenario, ..request }).unwrap_err();
+        assert!(matches!(error, LoadError::Usage(_)) && error.to_string().starts_with(expected), "{error}");
+    }
+
+    #[test]
+    fn requests_are_checked_before_anything_runs() {
+        check_usage(RunRequest { seeds: 0, ..RunRequest::default() }, "--seeds: expected at least 1");
+        check_usage(RunRequest { seed: u64::MAX, seeds: 2, ..RunRequest::default() }, "--seed 18446744073709551615: 2");
+        check_usage(RunRequest { steps: Some(0), ..RunRequest::default() }, "--steps 0: expected 1 to");
+        let fail_if = Some("insolvnt > 0.5".to_owned());
+        check_usage(RunRequest { fail_if, ..RunRequest::default() }, "--fail-if \"insolvnt > 0.5\": ");
+    }
+
+    #[test]
+    fn data_files_change_the_digest() {
+        let (folder, request) = sample::calm(&[]);
+        let plain = load(&request).unwrap();
+        let file = folder.path().join("x.csv");
+        std::fs::write(&file, "a\n1\n").unwrap();
+        let with = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            load(&RunRequest { data: vec![("X".into(), file.clone())], ..request.clone() }).unwrap().scenario_hash
+        };
+        let (one, two) = (with("a\n1\n"), with("a\n2\n"));
+        assert!(one != two && one != plain.scenario_hash);
+        assert_eq!(plain.scenario().settlement, "USD");
+    }
+
+    #[test]
+    fn what_is_loaded_can_be_shared_by_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Loaded>();
+    }
+}

@@ -1,0 +1,136 @@
+//! Playing one world to its end: built, asked, stepped under a guard that turns a broken invariant into an error with
+//! the command that reproduces it, and emptied of its rows often enough to keep memory bounded.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use palisade_agents::ScriptHost;
+use palisade_engine::frame::Frame;
+use palisade_engine::{Options, Simulation, mechanisms, valuation};
+
+use crate::command::{Worlds, reproduce};
+use crate::load::{LoadError, Loaded, RunRequest};
+use crate::run::{RunError, Watch};
+
+/// Stack of a thread that runs scripts: their nesting is bounded, and the bound fits in here.
+pub(crate) const STACK: usize = 64 << 20;
+/// Steps between two collections of rows.
+const COLLECT_EVERY: u64 = 256;
+
+/// Reads a world while it is played.
+pub(crate) trait Spectator {
+    /// The world before its first step.
+    fn begin(&mut self, simulation: &Simulation);
+
+    /// Rows of one of its tables.
+    fn see(&mut self, frame: &Frame) -> Result<(), RunError>;
+}
+
+/// Lets a world's rows go by.
+pub(crate) struct Nobody;
+
+impl Spectator for Nobody {
+    fn begin(&mut self, _: &Simulation) {}
+
+    fn see(&mut self, _: &Frame) -> Result<(), RunError> {
+        Ok(())
+    }
+}
+
+/// A run under way, as every world of it needs it.
+#[derive(Clone, Copy)]
+pub(crate) struct Session<'a> {
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) request: &'a RunRequest,
+    pub(crate) watch: &'a dyn Watch,
+}
+
+/// Who is in the world.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cast {
+    /// Everyone.
+    Full,
+    /// The paired baseline.
+    WithoutAttackers,
+}
+
+/// A world that has run to its end.
+pub(crate) struct Played {
+    pub(crate) simulation: Simulation,
+    /// What every group was worth before the first step.
+    pub(crate) start: Vec<(String, f64)>,
+    /// And after the last.
+    pub(crate) end: Vec<(String, f64)>,
+}
+
+impl Session<'_> {
+    /// Builds a world without stepping it.
+    pub(crate) fn build(&self, seed: u64, cast: Cast) -> Result<(Simulation, ScriptHost), LoadError> {
+        let options = Options { seed, without_attackers: cast == Cast::WithoutAttackers, ..Options::default() };
+        let scenario = &self.loaded.scenario;
+        let explain = |error| self.loaded.explain(error);
+        let simulation = Simulation::new(scenario, &mechanisms::ALL, options).map_err(|error| explain(error.into()))?;
+        let host = ScriptHost::new(&self.loaded.library, scenario, &simulation, self.request.host).map_err(explain)?;
+        Ok((simulation, host))
+    }
+
+    /// Plays the world of `seed` to its end before a spectator.
+    pub(crate) fn play(&self, seed: u64, cast: Cast, spectator: &mut dyn Spectator) -> Result<Played, RunError> {
+        let (mut simulation, mut host) = self.build(seed, cast)?;
+        spectator.begin(&simulation);
+        let start = valuation::group_worth(simulation.world());
+        let steps = self.loaded.steps(self.request);
+        for step in 0..steps {
+            catch_unwind(AssertUnwindSafe(|| simulation.step(&mut host)))
+                .map_err(|panic| self.broken(seed, step, panic.as_ref()))?;
+            self.watch.stepped(1);
+            if (step + 1) % COLLECT_EVERY == 0 || step + 1 == steps {
+                simulation.take_frames().iter().try_for_each(|frame| spectator.see(frame))?;
+            }
+        }
+        simulation.closing_frames().iter().try_for_each(|frame| spectator.see(frame))?;
+        let end = valuation::group_worth(simulation.world());
+        Ok(Played { simulation, start, end })
+    }
+
+    fn broken(&self, seed: u64, step: u64, panic: &(dyn std::any::Any + Send)) -> RunError {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        let request = RunRequest { fail_if: None, ..self.request.clone() };
+        let command = reproduce(&request, Worlds { seed, seeds: 1, steps: Some(step + 1) });
+        let message = text.unwrap_or("a step ended without a message").to_owned();
+        RunError::Invariant { seed, step, message, command }
+    }
+}
+
+/// Runs `work` on a thread whose stack is large enough for scripts.
+pub(crate) fn on_large_stack<T: Send>(work: impl FnOnce() -> Result<T, LoadError> + Send) -> Result<T, LoadError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let thread = thread.map_err(|error| LoadError::Usage(format!("cannot start a thread: {error}")))?;
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::load::load;
+    use crate::sample;
+
+    #[test]
+    fn a_broken_invariant_comes_with_the_command_that_shows_it() {
+        let (_folder, request) = sample::calm(&[]);
+        let request = RunRequest { seeds: 9, fail_if: Some("insolvent > 0".into()), ..request };
+        let loaded = load(&request).unwrap();
+        let session = Session { loaded: &loaded, request: &request, watch: &sample::Onlooker::default() };
+        let panic = catch_unwind(|| panic!("Invariant: {} coins too many", 3)).unwrap_err();
+        let RunError::Invariant { seed, step, message, command } = session.broken(4, 7, panic.as_ref()) else {
+            panic!("not an invariant");
+        };
+        assert_eq!((seed, step, message.as_str()), (4, 7, "Invariant: 3 coins too many"));
+        assert!(
+            command.starts_with("palisade run ") && command.ends_with("sample.ron --seed 4 --steps 8"),
+            "{command}"
+        );
+    }
+}

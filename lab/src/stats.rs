@@ -1,0 +1,144 @@
+//! Statistics over worlds: quantiles, expected shortfall and the Wilson interval, each refused below the number of
+//! worlds at which it starts to say something.
+
+use statrs::distribution::{ContinuousCDF, Normal};
+
+use crate::report::{Proportion, Stats};
+
+/// Worlds below which a 95 % quantile is not given: fewer than one would lie above it.
+const ENOUGH_FOR_P95: usize = 20;
+/// Worlds below which a 99 % quantile and an expected shortfall are not given.
+const ENOUGH_FOR_TAIL: usize = 100;
+
+/// The statistics of a figure over worlds; `unit` `flag` adds the share of worlds in which it is not 0.
+///
+/// Values that are not finite are left out. The tail is the upper one: large losses are the adverse direction.
+#[must_use]
+pub fn describe(values: &[f64], unit: &str) -> Stats {
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    sorted.sort_by(f64::total_cmp);
+    let n = sorted.len();
+    let p95 = quantile(&sorted, 0.95);
+    let events = sorted.iter().filter(|value| **value != 0.0).count();
+    Stats {
+        n: count(n),
+        mean: mean(&sorted),
+        p50: quantile(&sorted, 0.5),
+        p95: if n >= ENOUGH_FOR_P95 { p95 } else { f64::NAN },
+        p99: (n >= ENOUGH_FOR_TAIL).then(|| quantile(&sorted, 0.99)),
+        expected_shortfall_95: (n >= ENOUGH_FOR_TAIL).then(|| tail_mean(&sorted, p95)),
+        probability: (unit == "flag" && n > 0).then(|| wilson(count(events), count(n))),
+        too_few: too_few(n),
+    }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn too_few(n: usize) -> Option<String> {
+    let missing = match n {
+        ENOUGH_FOR_TAIL.. => return None,
+        ENOUGH_FOR_P95.. => format!("the 99 % quantile and the expected shortfall need {ENOUGH_FOR_TAIL}"),
+        _ => format!(
+            "the 95 % quantile needs {ENOUGH_FOR_P95}, the 99 % quantile and the expected shortfall {ENOUGH_FOR_TAIL}"
+        ),
+    };
+    Some(format!("too few seeds ({n}): {missing}"))
+}
+
+/// The arithmetic mean, added in the given order; NaN of nothing.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The quantile of rising values by linear interpolation (type 7 of Hyndman and Fan 1996); NaN of nothing.
+#[must_use]
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let place = share * last as f64;
+    let below = (place.floor() as usize).min(last);
+    let above = (below + 1).min(last);
+    sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
+}
+
+/// The mean of the values at or above `from`: the expected shortfall when `from` is the quantile of losses.
+#[must_use]
+pub fn tail_mean(sorted: &[f64], from: f64) -> f64 {
+    mean(&sorted[sorted.partition_point(|value| *value < from)..])
+}
+
+/// The 95 % interval of Wilson (1927) for `events` of `n`, which keeps within 0…1 and is honest about 0 events.
+#[must_use]
+pub fn wilson(events: u32, n: u32) -> Proportion {
+    let z = Normal::standard().inverse_cdf(0.975);
+    let (p, n) = (f64::from(events) / f64::from(n), f64::from(n));
+    let center = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
+    let half = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    Proportion { events, p, low: (center - half).clamp(0.0, p), high: (center + half).clamp(p, 1.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_wilson(events: u32, n: u32, low: f64, high: f64) {
+        let found = wilson(events, n);
+        assert!((found.low - low).abs() < 5e-5 && (found.high - high).abs() < 5e-5, "{found:?}");
+    }
+
+    /// Newcombe 1998, table I, method 3, and the closed form z²/(n+z²) for no events.
+    #[test]
+    fn wilson_intervals_match_published_ones() {
+        check_wilson(81, 263, 0.2553, 0.3662);
+        check_wilson(15, 148, 0.0624, 0.1605);
+        check_wilson(0, 20, 0.0, 0.1611);
+        check_wilson(1, 29, 0.0061, 0.1718);
+        let z2 = 1.959_963_985_f64 * 1.959_963_985;
+        check_wilson(0, 10, 0.0, z2 / (10.0 + z2));
+        check_wilson(10, 10, 10.0 / (10.0 + z2), 1.0);
+    }
+
+    #[test]
+    fn quantiles_interpolate_like_r() {
+        // R: quantile(c(1, 2, 4, 8, 16), c(.1, .5, .95))
+        let values = [1.0, 2.0, 4.0, 8.0, 16.0];
+        for (share, expected) in [(0.0, 1.0), (0.1, 1.4), (0.5, 4.0), (0.95, 14.4), (1.0, 16.0)] {
+            assert!((quantile(&values, share) - expected).abs() < 1e-12, "{share}");
+        }
+        assert!(quantile(&[], 0.5).is_nan());
+    }
+
+    /// For 1…n the tail above the 95 % quantile is an arithmetic series.
+    #[test]
+    fn the_shortfall_is_the_mean_of_the_tail() {
+        let values: Vec<f64> = (1..=1000).rev().map(f64::from).collect();
+        let stats = describe(&values, "coins");
+        assert_eq!((stats.n, stats.mean, stats.p50), (1000, 500.5, 500.5));
+        assert!((stats.p95 - 950.05).abs() < 1e-9, "{}", stats.p95);
+        assert_eq!(stats.expected_shortfall_95, Some(975.5));
+        assert_eq!((stats.probability, stats.too_few), (None, None));
+    }
+
+    #[test]
+    fn what_few_worlds_cannot_show_is_left_out() {
+        let few = |n: u32| describe(&(0..n).map(f64::from).collect::<Vec<_>>(), "flag");
+        let (nineteen, twenty, hundred) = (few(19), few(20), few(100));
+        assert!(nineteen.p95.is_nan() && nineteen.p50 == 9.0);
+        assert!(twenty.p95.is_finite() && twenty.p99.is_none() && twenty.expected_shortfall_95.is_none());
+        assert!(hundred.p99.is_some() && hundred.too_few.is_none());
+        assert!(nineteen.too_few.as_deref().is_some_and(|text| text.starts_with("too few seeds (19)")));
+        assert_eq!(twenty.probability.map(|share| share.events), Some(19));
+    }
+
+    #[test]
+    fn values_that_are_not_finite_are_left_out() {
+        let stats = describe(&[1.0, f64::NAN, f64::INFINITY, 3.0], "coins");
+        assert_eq!((stats.n, stats.mean), (2, 2.0));
+        assert_eq!(serde_json::to_value(describe(&[], "flag")).map(|json| json["mean"].is_null()).ok(), Some(true));
+    }
+}

@@ -1,0 +1,274 @@
+//! Run directories: one Parquet dataset per table with a part per seed, and a manifest, written aside and put in place
+//! by one rename when all is there. Equal runs give equal bytes, whatever the number of threads.
+
+#[cfg(not(feature = "parquet"))]
+#[path = "absent.rs"]
+mod table;
+#[cfg(feature = "parquet")]
+mod table;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use palisade_engine::frame::Frame;
+use serde::Serialize;
+
+use crate::load::Loaded;
+use crate::report::Report;
+use crate::run::RunError;
+use table::Table;
+
+/// Version of the tables' layout.
+pub const SCHEMA: u32 = 1;
+
+/// A run directory being written.
+#[derive(Debug)]
+pub(crate) struct Store {
+    target: PathBuf,
+    partial: PathBuf,
+    hashes: [(&'static str, String); 2],
+}
+
+/// The tables of one world.
+pub(crate) struct WorldTables<'a> {
+    store: &'a Store,
+    run: u32,
+    seed: u64,
+    tables: BTreeMap<&'static str, Table>,
+}
+
+/// One file of a run directory.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Written {
+    /// Path within the directory.
+    pub path: String,
+    /// Digest of its bytes.
+    pub blake3: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its rows.
+    pub rows: u64,
+}
+
+/// `manifest.json`: what ran, how to run it again, and every file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Manifest {
+    /// Version of the tables' layout.
+    pub schema: u32,
+    /// Version of the program.
+    pub version: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Digest of the composed scenario and its data files.
+    pub scenario_hash: String,
+    /// Digest of the script library.
+    pub scripts_hash: String,
+    /// The command that reproduces the files.
+    pub command: String,
+    /// Seeds of the finished worlds.
+    pub seeds: Vec<u64>,
+    /// Steps of each world.
+    pub steps: u64,
+    /// Whether every world that was asked for is here.
+    pub complete: bool,
+    /// All other files, by path.
+    pub files: Vec<Written>,
+}
+
+impl Manifest {
+    pub(crate) fn of(report: &Report, mut files: Vec<Written>) -> Self {
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Self {
+            schema: SCHEMA,
+            version: report.version.clone(),
+            scenario: report.scenario.clone(),
+            scenario_hash: report.scenario_hash.clone(),
+            scripts_hash: report.scripts_hash.clone(),
+            command: report.command.clone(),
+            seeds: report.seeds.clone(),
+            steps: report.steps,
+            complete: !report.interrupted,
+            files,
+        }
+    }
+}
+
+impl Store {
+    /// Begins a run directory; what exists is left alone, unless it is an empty directory.
+    pub(crate) fn create(target: &Path, loaded: &Loaded) -> Result<Self, RunError> {
+        Table::check_available()?;
+        let name = target.file_name().ok_or_else(|| wrong(target, "is not the name of a directory"))?;
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        refuse_occupied(target)?;
+        let partial = folder.join(format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()));
+        fs::create_dir_all(folder).and_then(|()| fs::create_dir(&partial)).map_err(|error| wrong(&partial, error))?;
+        let hashes =
+            [("scenario_hash", loaded.scenario_hash().to_owned()), ("scripts_hash", loaded.scripts_hash().to_owned())];
+        Ok(Self { target: target.to_owned(), partial, hashes })
+    }
+
+    /// The tables of the world at a place of the run.
+    pub(crate) fn world(&self, run: u32, seed: u64) -> WorldTables<'_> {
+        WorldTables { store: self, run, seed, tables: BTreeMap::new() }
+    }
+
+    /// Writes the manifest and puts the directory in its place.
+    pub(crate) fn finish(self, manifest: Manifest) -> Result<(), RunError> {
+        let mut text = serde_json::to_string_pretty(&manifest).map_err(|error| wrong(&self.target, error))?;
+        text.push('\n');
+        fs::write(self.partial.join("manifest.json"), text).map_err(|error| wrong(&self.partial, error))?;
+        refuse_occupied(&self.target)?;
+        if self.target.is_dir() {
+            fs::remove_dir(&self.target).map_err(|error| wrong(&self.target, error))?;
+        }
+        fs::rename(&self.partial, &self.target).map_err(|error| wrong(&self.target, error))
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // Gone already when the run was put in place; a remainder that cannot be removed says `partial` in its name.
+        let _ = fs::remove_dir_all(&self.partial);
+    }
+}
+
+fn refuse_occupied(target: &Path) -> Result<(), RunError> {
+    match fs::read_dir(target).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(wrong(target, "is not empty: a run is written into a directory of its own")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !target.is_symlink() => Ok(()),
+        Err(_) => Err(wrong(target, "exists and is not a directory")),
+    }
+}
+
+fn wrong(path: &Path, what: impl std::fmt::Display) -> RunError {
+    RunError::Output(format!("{}: {what}", path.display()))
+}
+
+impl WorldTables<'_> {
+    /// Adds rows to their table.
+    pub(crate) fn add(&mut self, frame: &Frame) -> Result<(), RunError> {
+        let failed = |error| wrong(&self.store.target, error);
+        if let Some(table) = self.tables.get_mut(frame.table) {
+            return table.add(frame).map_err(failed);
+        }
+        let folder = self.store.partial.join(frame.table);
+        fs::create_dir_all(&folder).map_err(|error| wrong(&folder, error))?;
+        let mut footer = vec![("schema".to_owned(), SCHEMA.to_string()), ("seed".to_owned(), self.seed.to_string())];
+        footer.extend(self.store.hashes.iter().map(|(name, hash)| ((*name).to_owned(), hash.clone())));
+        let path = folder.join(format!("part-{}.parquet", self.seed));
+        let mut table = Table::create(&path, frame, (self.run, self.seed), footer).map_err(failed)?;
+        table.add(frame).map_err(failed)?;
+        self.tables.insert(frame.table, table);
+        Ok(())
+    }
+
+    /// Ends all files of this world.
+    pub(crate) fn close(self) -> Result<Vec<Written>, RunError> {
+        let mut written = Vec::new();
+        for (name, table) in self.tables {
+            let rows = table.finish().map_err(|error| wrong(&self.store.target, error))?;
+            let path = format!("{name}/part-{}.parquet", self.seed);
+            let file = self.store.partial.join(&path);
+            let mut hasher = blake3::Hasher::new();
+            let bytes = fs::File::open(&file).and_then(|mut file| std::io::copy(&mut file, &mut hasher));
+            let bytes = bytes.map_err(|error| wrong(&file, error))?;
+            written.push(Written { path, blake3: hasher.finalize().to_hex().to_string(), bytes, rows });
+        }
+        Ok(written)
+    }
+}
+
+#[cfg(all(test, feature = "parquet"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use polars_io::SerReader;
+    use polars_io::parquet::read::ParquetReader;
+
+    use super::*;
+    use crate::load::{RunRequest, load};
+    use crate::run::run;
+    use crate::sample::{self, Onlooker};
+
+    /// Runs two seeds into `out` and returns the bytes of every file by path.
+    fn written(request: &RunRequest, out: &Path, jobs: usize) -> BTreeMap<String, Vec<u8>> {
+        let request = RunRequest { seeds: 2, jobs, out: Some(out.to_owned()), ..request.clone() };
+        run(&load(&request).unwrap(), &request, &Onlooker::default()).unwrap();
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
+        let files = manifest["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap().to_owned());
+        files
+            .chain(["manifest.json".to_owned()])
+            .map(|path| (path.clone(), fs::read(out.join(&path)).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn equal_runs_write_equal_bytes() {
+        let (folder, request) = sample::attacked();
+        let [one, two, again] = [("one", 1), ("two", 2), ("deeper/again", 2)]
+            .map(|(name, jobs)| written(&request, &folder.path().join(name), jobs));
+        assert!(one == two && two == again);
+        let tables: Vec<&str> = one.keys().filter_map(|path| path.strip_suffix("/part-2.parquet")).collect();
+        assert_eq!(
+            tables,
+            [
+                "agents",
+                "assets",
+                "events",
+                "faults",
+                "feeds",
+                "flows",
+                "groups",
+                "liquidations",
+                "markets",
+                "params",
+                "refusals",
+                "runs",
+                "venues",
+                "world"
+            ]
+        );
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.iter().all(|name| !name.to_string_lossy().contains("partial")), "{left:?}");
+    }
+
+    #[test]
+    fn tables_read_back_with_their_keys_and_footers() {
+        let (folder, request) = sample::attacked();
+        let files = written(&request, &folder.path().join("run"), 1);
+        let mut reader = ParquetReader::new(std::io::Cursor::new(files["world/part-2.parquet"].clone()));
+        let metadata = reader.get_metadata().unwrap().key_value_metadata().clone().unwrap();
+        let footer = |key: &str| metadata.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.clone());
+        assert_eq!((footer("schema").as_deref(), footer("seed").as_deref()), (Some("1"), Some("2")));
+        assert_eq!(footer("scenario_hash").as_deref(), Some(load(&request).unwrap().scenario_hash()));
+        assert_eq!(footer("unit:solvency").as_deref(), Some("coins"));
+        let table = reader.finish().unwrap();
+        assert_eq!(table.height(), 120);
+        let names: Vec<String> = table.get_column_names().iter().map(ToString::to_string).collect();
+        assert_eq!(names[..4], ["run", "seed", "step", "time_ms"]);
+        assert_eq!(table.column("seed").unwrap().u64().unwrap().get(119), Some(2));
+        assert_eq!(table.column("step").unwrap().i64().unwrap().get(119), Some(119));
+    }
+
+    #[test]
+    fn what_exists_is_left_alone() {
+        let (folder, request) = sample::calm(&[]);
+        let out = folder.path().join("run");
+        fs::create_dir(&out).unwrap();
+        fs::write(out.join("mine.txt"), "mine").unwrap();
+        let steps = Some(1);
+        let refused = |out: PathBuf| {
+            let request = RunRequest { out: Some(out), steps, ..request.clone() };
+            run(&load(&request).unwrap(), &request, &Onlooker::default()).unwrap_err().to_string()
+        };
+        assert!(refused(out.clone()).contains("is not empty"));
+        assert!(refused(out.join("mine.txt")).contains("exists and is not a directory"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        fs::remove_file(out.join("mine.txt")).unwrap();
+        let request = RunRequest { out: Some(out.clone()), steps, ..request };
+        run(&load(&request).unwrap(), &request, &Onlooker::default()).unwrap();
+        assert!(out.join("manifest.json").is_file(), "an empty directory is taken");
+    }
+}

@@ -1,0 +1,304 @@
+//! The key moments of one world, deduced from its rows as they go by: money moving at the attackers, feeds far from
+//! where they began, the first liquidation, the first loss on each layer, and the moment claims exceed assets.
+
+use std::collections::BTreeMap;
+
+use palisade_engine::frame::Frame;
+use palisade_engine::units::Millis;
+
+use crate::report::StoryLine;
+use crate::track::{number, text, time};
+
+/// The most lines of a story.
+const MAX_LINES: usize = 12;
+/// How far a feed must be from its first price, as a ratio, to be told of.
+const FAR: f64 = 1.5;
+/// The largest movements of the attackers' wallets that are told of, in either direction.
+const MOVEMENTS: usize = 2;
+
+/// The events that say that a layer bore a loss, and what to call it, in the order of the usual waterfall.
+const LAYERS: [(&str, &str); 5] = [
+    ("loss_on_margin", "a bankrupt account's own margin bears its first loss"),
+    ("loss_on_insurance", "the insurance fund bears its first loss"),
+    ("loss_on_winners", "winners are deleveraged for the first time"),
+    ("loss_socialized", "a loss is socialized for the first time"),
+    ("loss_written_off", "a loss is covered by nobody for the first time"),
+];
+
+/// A feed's first price and how far it went.
+#[derive(Clone, Copy, Debug)]
+struct Excursion {
+    first: f64,
+    high: (Millis, f64),
+    low: (Millis, f64),
+}
+
+/// Collects key moments.
+#[derive(Clone, Debug)]
+pub(crate) struct Story {
+    settlement: String,
+    scale: f64,
+    wallet: Option<f64>,
+    first_movement: Option<(Millis, f64)>,
+    rises: Vec<(Millis, f64)>,
+    falls: Vec<(Millis, f64)>,
+    feeds: BTreeMap<String, Excursion>,
+    liquidation: Option<(Millis, String)>,
+    losses: BTreeMap<usize, (Millis, f64)>,
+    insolvency: Option<(Millis, f64)>,
+}
+
+impl Story {
+    /// A story told in coins of `settlement`, of which one is `scale` smallest units; attackers, if any, begin with `wallet`.
+    pub(crate) fn new(settlement: &str, scale: f64, wallet: Option<f64>) -> Self {
+        Self {
+            settlement: settlement.to_owned(),
+            scale,
+            wallet,
+            first_movement: None,
+            rises: Vec::new(),
+            falls: Vec::new(),
+            feeds: BTreeMap::new(),
+            liquidation: None,
+            losses: BTreeMap::new(),
+            insolvency: None,
+        }
+    }
+
+    pub(crate) fn see(&mut self, frame: &Frame) {
+        for row in 0..frame.rows() {
+            match frame.table {
+                "world" => self.see_world(frame, row),
+                "feeds" => self.see_feed(frame, row),
+                "liquidations" if self.liquidation.is_none() => {
+                    let (cohort, market) = (text(frame, "cohort", row), text(frame, "market", row));
+                    let price = number(frame, "price", row);
+                    let what = format!("first liquidation: an account of `{cohort}` in {market} at {}", figure(price));
+                    self.liquidation = Some((time(frame, row), what));
+                }
+                "events" => self.see_event(frame, row),
+                _ => {}
+            }
+        }
+    }
+
+    fn see_world(&mut self, frame: &Frame, row: usize) {
+        let at = time(frame, row);
+        let solvency = number(frame, "solvency", row);
+        if solvency < 0.0 && self.insolvency.is_none() {
+            self.insolvency = Some((at, -solvency));
+        }
+        let wallet = number(frame, "attacker_wallet", row);
+        let Some(before) = self.wallet.filter(|_| wallet.is_finite()) else { return };
+        self.wallet = Some(wallet);
+        let change = wallet - before;
+        if change == 0.0 {
+            return;
+        }
+        self.first_movement.get_or_insert((at, change));
+        let largest = if change > 0.0 { &mut self.rises } else { &mut self.falls };
+        largest.push((at, change));
+        largest.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
+        largest.truncate(MOVEMENTS);
+    }
+
+    fn see_feed(&mut self, frame: &Frame, row: usize) {
+        let (at, price) = (time(frame, row), number(frame, "price", row));
+        // A feed that has not published has no price yet.
+        if !price.is_finite() || price <= 0.0 {
+            return;
+        }
+        let name = text(frame, "feed", row);
+        let Some(excursion) = self.feeds.get_mut(name) else {
+            let begin = Excursion { first: price, high: (at, price), low: (at, price) };
+            self.feeds.insert(name.to_owned(), begin);
+            return;
+        };
+        if price > excursion.high.1 {
+            excursion.high = (at, price);
+        }
+        if price < excursion.low.1 {
+            excursion.low = (at, price);
+        }
+    }
+
+    fn see_event(&mut self, frame: &Frame, row: usize) {
+        let what = text(frame, "what", row);
+        if let Some(layer) = LAYERS.iter().position(|(word, _)| *word == what) {
+            let amount = number(frame, "amount", row) / self.scale;
+            self.losses.entry(layer).or_insert((time(frame, row), amount));
+        }
+    }
+
+    /// The lines, in order of time.
+    pub(crate) fn tell(&self) -> Vec<StoryLine> {
+        let mut lines: Vec<(Millis, String)> = Vec::new();
+        lines
+            .extend(self.insolvency.map(|(at, short)| (at, format!("claims exceed assets, by {}", self.coins(short)))));
+        lines.extend(self.movements());
+        lines.extend(self.liquidation.clone());
+        // Own margin is what it is for: the other layers come first.
+        for (layer, (at, amount)) in self.losses.iter().rev() {
+            lines.push((*at, format!("{}: {}", LAYERS[*layer].1, self.coins(*amount))));
+        }
+        lines.extend(self.excursions());
+        lines.truncate(MAX_LINES);
+        lines.sort_by_key(|(at, _)| *at);
+        lines.into_iter().map(|(time_ms, text)| StoryLine { time_ms, text }).collect()
+    }
+
+    fn movements(&self) -> Vec<(Millis, String)> {
+        let mut movements: Vec<(Millis, f64)> = self.first_movement.into_iter().collect();
+        movements
+            .extend(self.falls.iter().chain(&self.rises).filter(|movement| Some(**movement) != self.first_movement));
+        let tell = |(at, change): (Millis, f64)| {
+            let what = if change > 0.0 { "receive" } else { "put in" };
+            (at, format!("attackers {what} {}", self.coins(change.abs())))
+        };
+        movements.into_iter().map(tell).collect()
+    }
+
+    /// The farthest points of the feeds, the farthest feed first.
+    fn excursions(&self) -> Vec<(Millis, String)> {
+        let mut far: Vec<(f64, Millis, String)> = Vec::new();
+        for (feed, Excursion { first, high, low }) in &self.feeds {
+            if high.1 >= FAR * first {
+                let times = high.1 / first;
+                far.push((
+                    times,
+                    high.0,
+                    format!("feed {feed} peaks at {}, {times:.2}x its first price", figure(high.1)),
+                ));
+            }
+            if low.1 * FAR <= *first {
+                let times = first / low.1;
+                let text = format!("feed {feed} bottoms at {}, 1/{times:.2} of its first price", figure(low.1));
+                far.push((times, low.0, text));
+            }
+        }
+        far.sort_by(|a, b| b.0.total_cmp(&a.0));
+        far.into_iter().map(|(_, at, text)| (at, text)).collect()
+    }
+
+    fn coins(&self, amount: f64) -> String {
+        format!("{} {}", figure(amount), self.settlement)
+    }
+}
+
+/// A number with six significant digits at most: whole with thousands apart when large.
+fn figure(value: f64) -> String {
+    if value.abs() < 1000.0 {
+        let digits = format!("{value:.5e}");
+        let exponent = digits.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok()).unwrap_or(0);
+        let decimals = usize::try_from(5 - exponent).unwrap_or(0).min(12);
+        let text = format!("{value:.decimals$}");
+        let trimmed = text.trim_end_matches('0').trim_end_matches('.');
+        return if decimals > 0 { trimmed.to_owned() } else { text };
+    }
+    let digits = format!("{:.0}", value.abs());
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    if value < 0.0 { format!("-{grouped}") } else { grouped }
+}
+
+#[cfg(test)]
+mod tests {
+    use palisade_engine::frame::{Data, Item};
+
+    use super::*;
+
+    fn table(name: &'static str, columns: &[&'static str], rows: &[(i64, &[Item])]) -> Frame {
+        let mut frame = Frame::new(name).with("time_ms", "", "", Data::Int(Vec::new()));
+        for (place, column) in columns.iter().enumerate() {
+            let empty = match rows[0].1[place] {
+                Item::Text(_) => Data::Text(Vec::new()),
+                Item::Int(_) => Data::Int(Vec::new()),
+                _ => Data::Float(Vec::new()),
+            };
+            frame = frame.with(column, "", "", empty);
+        }
+        for (time, items) in rows {
+            let row: Vec<Item> = std::iter::once(Item::Int(*time)).chain(items.iter().cloned()).collect();
+            frame.push(&row);
+        }
+        frame
+    }
+
+    fn told(frames: &[Frame]) -> Vec<String> {
+        let mut story = Story::new("USD", 1e6, Some(100.0));
+        frames.iter().for_each(|frame| story.see(frame));
+        story.tell().into_iter().map(|line| format!("{} {}", line.time_ms, line.text)).collect()
+    }
+
+    #[test]
+    fn moments_are_told_in_order_of_time() {
+        let float = Item::Float;
+        let world = table(
+            "world",
+            &["attacker_wallet", "solvency"],
+            &[(1, &[float(100.0), float(5.0)]), (2, &[float(60.0), float(5.0)]), (3, &[float(90.0), float(-2.5)])],
+        );
+        let feeds = table(
+            "feeds",
+            &["feed", "price"],
+            &[
+                (1, &[Item::Text("A".into()), float(0.0)]),
+                (2, &[Item::Text("A".into()), float(2.0)]),
+                (3, &[Item::Text("A".into()), float(3.0)]),
+                (4, &[Item::Text("A".into()), float(1.9)]),
+            ],
+        );
+        let events = table(
+            "events",
+            &["what", "amount"],
+            &[
+                (5, &[Item::Text("loss_on_insurance".into()), Item::Int(1_500_000)]),
+                (6, &[Item::Text("loss_on_insurance".into()), Item::Int(9)]),
+            ],
+        );
+        assert_eq!(
+            told(&[world, feeds, events]),
+            [
+                "2 attackers put in 40 USD",
+                "3 claims exceed assets, by 2.5 USD",
+                "3 attackers receive 30 USD",
+                "3 feed A peaks at 3, 1.50x its first price",
+                "5 the insurance fund bears its first loss: 1.5 USD",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_calm_world_has_no_story() {
+        let calm = table("feeds", &["feed", "price"], &[(1, &[Item::Text("A".into()), Item::Float(2.0)])]);
+        assert!(told(&[calm]).is_empty());
+    }
+
+    #[test]
+    fn the_largest_movements_are_told() {
+        let steps = [90.0, 70.0, 69.0, 40.0, 41.0, 80.0, 79.0];
+        let rows: Vec<(i64, [Item; 1])> = (1..).zip(steps.map(|wallet| [Item::Float(wallet)])).collect();
+        let rows: Vec<(i64, &[Item])> = rows.iter().map(|(time, row)| (*time, &row[..])).collect();
+        assert_eq!(
+            told(&[table("world", &["attacker_wallet"], &rows)]),
+            [
+                "1 attackers put in 10 USD",
+                "2 attackers put in 20 USD",
+                "4 attackers put in 29 USD",
+                "5 attackers receive 1 USD",
+                "6 attackers receive 39 USD",
+            ]
+        );
+    }
+
+    #[test]
+    fn figures_are_short() {
+        let shown = [0.038_2, 1.0, 999.5, 1000.0, 116_000_000.4, -1234.0, 0.0, 1e-7].map(figure);
+        assert_eq!(shown, ["0.0382", "1", "999.5", "1,000", "116,000,000", "-1,234", "0", "0.0000001"]);
+    }
+}

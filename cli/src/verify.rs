@@ -13,7 +13,7 @@ use crate::trouble::Trouble;
 use crate::watch::Onlooker;
 
 /// How much of a path fits a line of the counterfactuals.
-const PATH_WIDTH: usize = 40;
+const PATH_WIDTH: usize = 28;
 
 pub(crate) fn verify(args: &VerifyArgs) -> Result<Exit, Trouble> {
     let request = args.inputs.request()?;
@@ -93,7 +93,7 @@ fn expectation(row: &Expected) -> Vec<String> {
         (Kind::Input | Kind::Fitted, true) => "agrees",
         (Kind::Input | Kind::Fitted, false) => "differs",
     };
-    let tolerance = row.tolerance.clone();
+    let tolerance = readable(&row.tolerance);
     vec![
         place(&row.outcome, row.at.as_deref()),
         row.kind.to_string(),
@@ -109,17 +109,19 @@ fn counterfactual(row: &Counterfactual) -> Vec<String> {
     vec![
         row.set.iter().map(|set| narrow(set)).collect::<Vec<_>>().join("\n"),
         outcome,
-        row.claim.clone(),
+        readable(&row.claim),
         number(row.base),
         number(row.found),
         met(row.ok).to_owned(),
     ]
 }
 
-/// A path in lines that leave the other columns their room, each ending behind a dot.
+/// A change in lines that leave the other columns their room; the path breaks behind a dot, the value nowhere.
 fn narrow(set: &str) -> String {
+    let path = set.split_once('=').map_or(set, |(path, _)| path);
+    let last = path.rfind('.').map_or(0, |dot| dot + 1);
     let (mut text, mut used) = (String::new(), 0);
-    for segment in set.split_inclusive('.') {
+    for segment in set[..last].split_inclusive('.').chain([&set[last..]]) {
         let length = segment.chars().count();
         if used > 0 && used + length > PATH_WIDTH {
             text.push('\n');
@@ -154,6 +156,15 @@ fn place(outcome: &str, at: Option<&str>) -> String {
 /// A figure whose unit is not known here; none where a range or a limit stands for it.
 fn number(value: f64) -> String {
     if value.is_nan() { "-".to_owned() } else { figure(value, "") }
+}
+
+/// Large numbers among words, written like all others.
+fn readable(text: &str) -> String {
+    let word = |word: &str| match word.parse::<f64>() {
+        Ok(value) if value.abs() >= 1_000.0 => number(value),
+        Ok(_) | Err(_) => word.to_owned(),
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn met(ok: bool) -> &'static str {
@@ -220,6 +231,14 @@ mod tests {
         assert_eq!(verdict(&interrupted), format!("Interrupted. {score}"));
         let idle = Verification { predicted: 0, predicted_ok: 0, counterfactuals: Vec::new(), ..sample(true, true) };
         assert!(verdict(&idle).ends_with("0/0 (nothing was predicted, so nothing could be missed)"));
+    }
+
+    #[test]
+    fn claims_and_changes_are_readable() {
+        assert_eq!(readable("below 10000000"), "below 10.00 M");
+        assert_eq!(readable("0.4 to 1500"), "0.4 to 1,500");
+        assert_eq!(narrow("protocol.feeds.MNGO.collar_per_minute=0.1"), "protocol.feeds.MNGO.\ncollar_per_minute=0.1");
+        assert_eq!(narrow("a.b=0.5"), "a.b=0.5");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use super::of_first;
 use crate::amount::{amount, counted, spoken};
 use crate::table::{Align, table};
 
-const MOST: usize = 8;
+/// More flows than this are counted, fewer where the table of outcomes takes the room.
+const MOST: (usize, usize) = (8, 5);
 
 pub(crate) fn section(report: &Report) -> Option<(String, String)> {
     let mut flows: Vec<&FlowRow> =
@@ -15,8 +16,9 @@ pub(crate) fn section(report: &Report) -> Option<(String, String)> {
         let foreign = |flow: &FlowRow| flow.asset != report.settlement;
         foreign(a).cmp(&foreign(b)).then(b.amount.abs().total_cmp(&a.amount.abs()))
     });
-    let rest = flows.len().saturating_sub(MOST);
-    flows.truncate(MOST);
+    let most = if report.worlds > 1 { MOST.1 } else { MOST.0 };
+    let rest = flows.len().saturating_sub(most);
+    flows.truncate(most);
     let columns =
         [("from", Align::Left), ("to", Align::Left), ("amount", Align::Right), ("", Align::Left), ("for", Align::Left)];
     let cells = |flow: &&FlowRow| {

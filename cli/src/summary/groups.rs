@@ -114,11 +114,11 @@ mod tests {
         check(
             vec![outside, sample::group("attacker", -50.0, None), sample::group("victims", -1.0, Some(0.0))],
             "
-  group     role      start    end  change  without attack  caused
-  ----------------------------------------------------------------
-  victims   trader   100.00  99.00   -1.00            0.00   -1.00
-  attacker  trader   100.00  50.00  -50.00               -       -
-  outside   outside  100.00   1.00  -99.00               -       -
+  group     role     start    end  change  without attack  caused
+  ---------------------------------------------------------------
+  victims   trader  100.00  99.00   -1.00            0.00   -1.00
+  attacker  trader  100.00  50.00  -50.00               -       -
+  outside           100.00   1.00  -99.00               -       -
 ",
         );
     }

@@ -51,6 +51,7 @@ fn distribution(report: &Report) -> Option<(String, String)> {
     let rows: Vec<(&OutcomeRow, &Stats)> =
         report.outcomes.iter().filter_map(|outcome| Some((outcome, outcome.stats.as_ref()?))).collect();
     let quantities = rows.iter().filter(|(_, stats)| stats.probability.is_none());
+    let (still, quantities): (Vec<_>, Vec<_>) = quantities.partition(|(outcome, stats)| is_zero(outcome, stats));
     let columns = [
         ("outcome", Align::Left),
         ("mean", Align::Right),
@@ -59,7 +60,12 @@ fn distribution(report: &Report) -> Option<(String, String)> {
         ("p99", Align::Right),
         ("ES95", Align::Right),
     ];
-    let mut text = table(&columns, quantities.map(|(outcome, stats)| quantity(outcome, stats, report)).collect());
+    let mut text =
+        table(&columns, quantities.iter().map(|(outcome, stats)| quantity(outcome, stats, report)).collect());
+    if !still.is_empty() {
+        let names: Vec<&str> = still.iter().map(|(outcome, _)| outcome.name.as_str()).collect();
+        text += &wrapped("  zero mean and quantiles: ", &names.join(", "));
+    }
     let events: Vec<Vec<String>> = rows.iter().filter_map(|(outcome, stats)| event(outcome, stats)).collect();
     if !events.is_empty() && !text.is_empty() {
         text.push('\n');
@@ -70,6 +76,13 @@ fn distribution(report: &Report) -> Option<(String, String)> {
     text += &notes(&rows);
     let title = format!("Over {} worlds (coins in {})", count(u64::from(report.worlds)), report.settlement);
     (!text.is_empty()).then_some((title, text))
+}
+
+/// Whether every statistic is zero, so that a row of its own says nothing.
+fn is_zero(outcome: &OutcomeRow, stats: &Stats) -> bool {
+    let tail = [Some(stats.p95), stats.p99, stats.expected_shortfall_95];
+    let center = [outcome.first, stats.mean, stats.p50];
+    center.iter().all(|value| *value == 0.0) && tail.iter().flatten().all(|value| *value == 0.0 || value.is_nan())
 }
 
 fn quantity(outcome: &OutcomeRow, stats: &Stats, report: &Report) -> Vec<String> {
@@ -127,6 +140,7 @@ mod tests {
     fn events_have_shares_and_quantities_have_quantiles() {
         let (title, text) = section(&sample::many_worlds()).unwrap_or_default();
         assert_eq!(title, "Over 100 worlds (coins in USD)");
+        assert!(text.contains("\n  zero mean and quantiles: deleveraged\n"), "{text}");
         assert!(text.contains("attacker_net (USD)") && text.contains("90.00 M"), "{text}");
         assert!(text.contains("87 of 100") && text.contains("79.0 % to 92.2 %"), "{text}");
         assert_eq!(text.matches("too few seeds").count(), 1, "{text}");

@@ -123,6 +123,16 @@ pub(crate) fn without_attackers() -> Report {
 
 /// A hundred worlds, which are too few for the far tail.
 pub(crate) fn many_worlds() -> Report {
+    let none = Stats {
+        n: 100,
+        mean: 0.0,
+        p50: 0.0,
+        p95: 0.0,
+        p99: Some(0.0),
+        expected_shortfall_95: Some(0.0),
+        probability: None,
+        too_few: None,
+    };
     let stats = |probability| Stats {
         n: 100,
         mean: 90e6,
@@ -140,6 +150,7 @@ pub(crate) fn many_worlds() -> Report {
         command: "palisade run scenarios/incidents/mango_2022.ron --seed 1 --seeds 100".to_owned(),
         outcomes: vec![
             outcome("attacker_net", "coins", 102e6, Some(stats(None))),
+            outcome("deleveraged", "coins", 0.0, Some(none)),
             outcome("attack_profitable", "flag", 1.0, Some(stats(Some(share(87, 0.790, 0.922))))),
             outcome("insolvent", "flag", 1.0, Some(stats(Some(share(85, 0.767, 0.907))))),
         ],

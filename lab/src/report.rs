@@ -69,7 +69,7 @@ pub struct StoryLine {
     pub text: String,
 }
 
-/// What a group was worth, in settlement coins at executable prices.
+/// What a group was worth, in settlement coins at market prices.
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupRow {
     /// The group's name: a cohort or a party of the protocol.

@@ -3,5 +3,6 @@
 mod engine_laws;
 mod mechanisms;
 mod reference;
+mod scenarios;
 mod vectors;
 mod waterfall;

@@ -1,5 +1,7 @@
 //! Each mechanism against closed forms and exact small cases, out of running worlds.
 
+#![allow(clippy::disallowed_methods)] // expectations are compared within tolerances: no bits to pin
+
 use palisade_engine::action::{Rejected, Value};
 use palisade_engine::mechanisms::ALL;
 use palisade_engine::registry::Kind;

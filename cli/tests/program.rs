@@ -40,6 +40,17 @@ fn a_run_tells_what_happened_and_how_to_repeat_it() {
 }
 
 #[test]
+fn the_readme_shows_a_real_output() {
+    let summary = text(&palisade(&["run", MANGO]).stdout);
+    let readme = fs::read_to_string(repository().join("README.md")).expect("a README");
+    let shown = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an output");
+    let mut lines = summary.lines();
+    for line in shown.lines().filter(|line| !line.trim().is_empty() && line.trim() != "…") {
+        assert!(lines.any(|printed| printed.trim_end() == line), "the program does not print, in this order:\n{line}");
+    }
+}
+
+#[test]
 fn json_is_one_object_and_nothing_else() {
     let output = palisade(&["run", THIN, "--json", "--seeds", "3", "--steps", "60"]);
     let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON value");
@@ -85,6 +96,7 @@ fn conditions_and_verification_decide_the_exit_code() {
     assert_eq!(code(&["--help"]), Some(0));
 }
 
+#[cfg(feature = "parquet")]
 #[test]
 fn a_run_directory_is_written_whole_and_never_overwritten() {
     let folder = TempDir::new().expect("a folder");

@@ -3,8 +3,8 @@
 use bevy_ecs::prelude::World;
 
 use crate::domain::{
-    Account, Agent, AgentId, Cohorts, External, Funds, Groups, Market, MarketTerms, Position, Positions, Risk, Roster,
-    Venue,
+    Account, AccountId, Agent, AgentId, Cohorts, External, Funds, Groups, Market, MarketTerms, Position, Positions,
+    Risk, Roster, Venue,
 };
 use crate::ledger::{AssetId, GroupId, Ledger};
 use crate::math::margin;
@@ -99,12 +99,20 @@ pub fn initial_collateral(world: &World, account: &Account, positions: &Position
     total
 }
 
+/// The accounts with open positions and their risk, in id order.
+pub fn open_accounts(world: &World) -> impl Iterator<Item = (AccountId, Risk)> + '_ {
+    world.resource::<Roster>().accounts().iter().filter_map(|entity| {
+        let (account, positions) = (world.get::<Account>(*entity)?, world.get::<Positions>(*entity)?);
+        (!positions.0.is_empty()).then(|| (account.id, risk(world, account, positions)))
+    })
+}
+
 /// An agent's accounts with their positions.
 pub fn accounts<'w>(world: &'w World, agent: &Agent) -> impl Iterator<Item = (&'w Account, &'w Positions)> {
     let first = agent.first_account.0;
     let roster = world.resource::<Roster>();
     (first..first + u32::from(agent.accounts)).filter_map(move |id| {
-        let entity = roster.account(crate::domain::AccountId(id))?;
+        let entity = roster.account(AccountId(id))?;
         Some((world.get::<Account>(entity)?, world.get::<Positions>(entity)?))
     })
 }

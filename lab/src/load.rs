@@ -16,7 +16,7 @@ use palisade_engine::{Options, Simulation, mechanisms};
 use crate::assemble;
 use crate::expect::{self, Expectations, Names};
 use crate::session::on_large_stack;
-use crate::source::{self, Document, Override, Problem};
+use crate::source::{Document, Override, Problem};
 
 /// The seed of a run that names none.
 pub const DEFAULT_SEED: u64 = 1;
@@ -287,12 +287,6 @@ fn explain(document: &Document, error: palisade_agents::LoadError) -> LoadError 
     match error {
         palisade_agents::LoadError::Script(problems) => LoadError::Script(problems),
         palisade_agents::LoadError::Setup(error) => assemble::explain(document, &error).into(),
-    }
-}
-
-impl From<source::Problem> for crate::run::RunError {
-    fn from(problem: source::Problem) -> Self {
-        Self::Load(problem.into())
     }
 }
 

@@ -13,8 +13,7 @@ const ENOUGH_FOR_TAIL: usize = 100;
 /// The statistics of a figure over worlds; `unit` `flag` adds the share of worlds in which it is not 0.
 ///
 /// Values that are not finite are left out. The tail is the upper one: large losses are the adverse direction.
-#[must_use]
-pub fn describe(values: &[f64], unit: &str) -> Stats {
+pub(crate) fn describe(values: &[f64], unit: &str) -> Stats {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);
     let n = sorted.len();
@@ -48,16 +47,14 @@ fn too_few(n: usize) -> Option<String> {
 }
 
 /// The arithmetic mean, added in the given order; NaN of nothing.
-#[must_use]
 #[allow(clippy::cast_precision_loss)]
-pub fn mean(values: &[f64]) -> f64 {
+fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// The quantile of rising values by linear interpolation (type 7 of Hyndman and Fan 1996); NaN of nothing.
-#[must_use]
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+fn quantile(sorted: &[f64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
     let place = share * last as f64;
     let below = (place.floor() as usize).min(last);
@@ -66,14 +63,12 @@ pub fn quantile(sorted: &[f64], share: f64) -> f64 {
 }
 
 /// The mean of the values at or above `from`: the expected shortfall when `from` is the quantile of losses.
-#[must_use]
-pub fn tail_mean(sorted: &[f64], from: f64) -> f64 {
+fn tail_mean(sorted: &[f64], from: f64) -> f64 {
     mean(&sorted[sorted.partition_point(|value| *value < from)..])
 }
 
 /// The 95 % interval of Wilson (1927) for `events` of `n`, which keeps within 0…1 and is honest about 0 events.
-#[must_use]
-pub fn wilson(events: u32, n: u32) -> Proportion {
+fn wilson(events: u32, n: u32) -> Proportion {
     let z = Normal::standard().inverse_cdf(0.975);
     let (p, n) = (f64::from(events) / f64::from(n), f64::from(n));
     let center = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);

@@ -1,6 +1,7 @@
 //! What a decision and a step cost, native and scripted; how the cost grows with the number of traders; bytes per trader.
 
 use std::alloc::System;
+use std::path::Path;
 
 use cap::Cap;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -29,6 +30,7 @@ fn native(simulation: &Simulation) -> impl FnMut(&Ask<'_>, &mut Replies) + use<>
     let mark =
         registry.public.iter().position(|field| field.of == Kind::Market && field.name == "mark").expect("a mark");
     let template = intent(&registry, 0, 0, "open", &[handle(Kind::Market, 0), Value::Number(0.0)]);
+    let mut last = 0.0;
     move |ask, replies| {
         honest(ask, replies);
         if ask.hook != Hook::Decide {
@@ -37,25 +39,36 @@ fn native(simulation: &Simulation) -> impl FnMut(&Ask<'_>, &mut Replies) + use<>
         let mark = ask.public.value(mark, 0);
         let (Some(sizes), Some(equities)) = (ask.own.column(size, 0, 0), ask.own.column(equity, 0, 0)) else { return };
         for (row, (size, equity)) in sizes.iter().zip(equities).enumerate() {
-            if mark <= 0.0 {
-                continue;
-            }
-            let side = if (ask.keys[row] ^ ask.now.step) & 1 == 0 { 1.0 } else { -1.0 };
-            let want = side * equity / mark;
-            // One trader in sixteen acts in a step.
-            if (ask.keys[row].wrapping_add(ask.now.step)) % 16 == 0 {
-                let mut intent = template;
-                intent.actor.agent = ask.agents[row];
-                intent.args[1] = Some(Value::Number(want - size));
-                replies.intents.push(intent);
-            }
+            let leverage = size.abs() * mark / equity;
+            let unit = 0.1 * equity / mark;
+            let change = if leverage > 30.0 {
+                -0.5 * size
+            } else if mark - last > 0.002 * mark {
+                unit * (1.0 - leverage / 30.0)
+            } else {
+                -unit * (1.0 - leverage / 30.0)
+            };
+            let mut intent = template;
+            intent.actor.agent = ask.agents[row];
+            intent.args[1] = Some(Value::Number(change));
+            replies.intents.push(intent);
         }
+        last = mark;
     }
 }
+
+/// What the decision reads of its own, and nodes of theirs.
+const READ: [&str; 3] = ["size", "equity", "observation"];
 
 /// Sizes of the crowd: small when run as a test.
 fn sizes() -> Vec<u32> {
     if std::env::args().any(|arg| arg == "--bench") { vec![1_000, 10_000, 100_000] } else { vec![10] }
+}
+
+/// The shipped strategies and the bench's own.
+fn library() -> Library {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/scripts");
+    Library::load(&[folder]).expect("checked strategies")
 }
 
 /// A simulation of `traders` that has settled for some steps, and the bytes it takes per trader.
@@ -78,13 +91,17 @@ fn settled(
 }
 
 fn steps(criterion: &mut Criterion) {
-    let library = Library::load(&[]).expect("the shipped strategies");
+    let library = library();
     type Make<'a> = Box<dyn Fn(&Scenario, &Simulation) -> Box<dyn Host> + 'a>;
     let hosts: [(&str, &str, Make<'_>); 2] = [
-        ("native", "", Box::new(|_, simulation| Box::new(Native::new(simulation, native(simulation))))),
+        (
+            "native",
+            "",
+            Box::new(|_, simulation| Box::new(Native::new(simulation, native(simulation)).reading(simulation, &READ))),
+        ),
         (
             "scripted",
-            "noise",
+            "every_step",
             Box::new(|scenario, simulation| {
                 Box::new(
                     ScriptHost::new(&library, scenario, simulation, HostOptions::default())
@@ -112,15 +129,15 @@ fn steps(criterion: &mut Criterion) {
 
 /// One decision alone: the host is asked for a crowd that is gathered anew each time, and nothing else runs.
 fn decisions(criterion: &mut Criterion) {
-    let library = Library::load(&[]).expect("the shipped strategies");
+    let library = library();
     let traders = sizes()[0];
-    let scenario = crowd(traders, "noise");
-    let (simulation, _) = settled(traders, "noise", |_, simulation| {
+    let scenario = crowd(traders, "every_step");
+    let (simulation, _) = settled(traders, "every_step", |_, simulation| {
         Box::new(Native::new(simulation, honest_nodes(simulation.registry())))
     });
     let mut scripted =
         ScriptHost::new(&library, &scenario, &simulation, HostOptions::default()).expect("a checked strategy");
-    let mut native = Native::new(&simulation, native(&simulation));
+    let mut native = Native::new(&simulation, native(&simulation)).reading(&simulation, &READ);
     let mut group = criterion.benchmark_group("decision");
     group.sample_size(10).throughput(Throughput::Elements(u64::from(traders)));
     let hosts: [(&str, &mut dyn Host); 2] = [("native", &mut native), ("scripted", &mut scripted)];

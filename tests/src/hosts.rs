@@ -9,14 +9,21 @@ use palisade_engine::view::{Reads, Rows};
 
 /// A host that answers with a closure and reads every own field.
 pub struct Native<F> {
-    fields: usize,
+    reads: Vec<usize>,
     answer: F,
 }
 
 impl<F: FnMut(&Ask<'_>, &mut Replies)> Native<F> {
     /// A host for `simulation` that answers every question with `answer`.
     pub fn new(simulation: &Simulation, answer: F) -> Self {
-        Self { fields: simulation.registry().own.len(), answer }
+        Self { reads: (0..simulation.registry().own.len()).collect(), answer }
+    }
+
+    /// The same host, reading only `fields`.
+    #[must_use]
+    pub fn reading(mut self, simulation: &Simulation, fields: &[&str]) -> Self {
+        self.reads = fields.iter().map(|field| own_field(simulation.registry(), field)).collect();
+        self
     }
 }
 
@@ -26,7 +33,7 @@ impl<F: FnMut(&Ask<'_>, &mut Replies)> Host for Native<F> {
     }
 
     fn reads(&mut self, _: CohortId, _: Hook) -> Option<Reads> {
-        Some(Reads((0..self.fields).collect()))
+        Some(Reads(self.reads.clone()))
     }
 
     fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies) {

@@ -114,19 +114,12 @@ fn tally(world: &World, pick: fn(&Tally) -> Amount) -> f64 {
     part::<Tally>(world, Kind::Protocol, 0).map_or(0.0, |tally| pick(tally) as f64)
 }
 
-/// The accounts with open positions and their risk, in id order.
-pub(super) fn open_accounts(world: &World) -> impl Iterator<Item = (AccountId, Risk)> + '_ {
-    world.resource::<Roster>().accounts().iter().filter_map(|entity| {
-        let (account, positions) = (world.get::<Account>(*entity)?, world.get::<Positions>(*entity)?);
-        (!positions.0.is_empty()).then(|| (account.id, valuation::risk(world, account, positions)))
-    })
-}
-
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn offer_underwater_accounts(world: &mut World) {
     let Some(terms) = part::<LiquidationTerms>(world, Kind::Protocol, 0) else { return };
     let limit = libm::ceil(terms.throughput * world.resource::<Now>().dt.seconds()) as usize;
-    let mut underwater: Vec<(AccountId, Risk)> = open_accounts(world).filter(|(_, risk)| risk.nc < risk.mmr).collect();
+    let mut underwater: Vec<(AccountId, Risk)> =
+        valuation::open_accounts(world).filter(|(_, risk)| risk.nc < risk.mmr).collect();
     let count = Amount::try_from(underwater.len()).unwrap_or(Amount::MAX);
     underwater.sort_by_key(|(id, risk)| (risk.nc.saturating_sub(risk.mmr), *id));
     underwater.truncate(limit);
@@ -231,8 +224,11 @@ fn allowed(tx: &Tx<'_>, seizure: Seizure, terms: &LiquidationTerms) -> Result<Am
 
 fn close_with_pool(tx: &mut Tx<'_>, actor: Actor, seizure: Seizure, terms: &LiquidationTerms) -> Result<(), Rejected> {
     if seizure.risk.nc <= 0 {
-        // Nothing is left for a penalty: the waterfall closes the account.
-        return waterfall::resolve(tx, seizure.account);
+        // Nothing is left for a penalty: the waterfall closes the account, by itself where winners are deleveraged.
+        if waterfall::closes_bankrupt_accounts(tx.world()) {
+            return Err(Rejected::new("account_is_bankrupt"));
+        }
+        return waterfall::resolve(tx, seizure.account, &mut waterfall::Queues::default());
     }
     let place = usize::from(seizure.position.market);
     let size = -allowed(tx, seizure, terms)? * seizure.position.size.signum();

@@ -20,7 +20,7 @@ use crate::run::RunError;
 use table::Table;
 
 /// Version of the tables' layout.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// A run directory being written.
 #[derive(Debug)]
@@ -40,40 +40,40 @@ pub(crate) struct WorldTables<'a> {
 
 /// One file of a run directory.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Written {
+pub(crate) struct Written {
     /// Path within the directory.
-    pub path: String,
+    pub(crate) path: String,
     /// Digest of its bytes.
-    pub blake3: String,
+    pub(crate) blake3: String,
     /// Its size.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Its rows.
-    pub rows: u64,
+    pub(crate) rows: u64,
 }
 
 /// `manifest.json`: what ran, how to run it again, and every file.
 #[derive(Clone, Debug, Serialize)]
-pub struct Manifest {
+pub(crate) struct Manifest {
     /// Version of the tables' layout.
-    pub schema: u32,
+    pub(crate) schema: u32,
     /// Version of the program.
-    pub version: String,
+    pub(crate) version: String,
     /// The scenario's name.
-    pub scenario: String,
+    pub(crate) scenario: String,
     /// Digest of the composed scenario and its data files.
-    pub scenario_hash: String,
+    pub(crate) scenario_hash: String,
     /// Digest of the script library.
-    pub scripts_hash: String,
+    pub(crate) scripts_hash: String,
     /// The command that reproduces the files.
-    pub command: String,
+    pub(crate) command: String,
     /// Seeds of the finished worlds.
-    pub seeds: Vec<u64>,
+    pub(crate) seeds: Vec<u64>,
     /// Steps of each world.
-    pub steps: u64,
+    pub(crate) steps: u64,
     /// Whether every world that was asked for is here.
-    pub complete: bool,
+    pub(crate) complete: bool,
     /// All other files, by path.
-    pub files: Vec<Written>,
+    pub(crate) files: Vec<Written>,
 }
 
 impl Manifest {

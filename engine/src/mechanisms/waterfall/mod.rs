@@ -1,18 +1,16 @@
 //! Who bears a loss: the bankrupt account's margin, the insurance fund, winners by auto-deleveraging, everyone — in the
 //! order the scenario configures. What no stage covers is written off by whom it is owed to.
 
+mod deleverage;
+
 use bevy_ecs::prelude::{Component, World};
 use serde::Deserialize;
 
 use crate::action::Rejected;
-use crate::domain::{
-    Account, AccountId, Funds, LiquidationRoute, LiquidationTerms, Market, Position, Positions, Roster,
-};
+use crate::domain::{Account, AccountId, Funds, LiquidationRoute, LiquidationTerms, Market, Positions, Roster};
 use crate::event::{Event, EventTable};
 use crate::ledger::Ledger;
-use crate::math::liquidation::bankruptcy_price;
 use crate::mechanism::{Assets, Mechanism, Setup};
-use crate::mechanisms::liquidation::open_accounts;
 use crate::phase::{Half, Phase};
 use crate::probe::{Cell, Outcome, Probe};
 use crate::registry::{BlockSpec, Kind, Registry, part};
@@ -22,6 +20,7 @@ use crate::settlement::{self, Trade};
 use crate::tx::Tx;
 use crate::units::{Amount, Rounding, share};
 use crate::valuation;
+pub(super) use deleverage::Queues;
 
 const WATERFALL: &str = "protocol.waterfall";
 
@@ -91,7 +90,7 @@ impl Mechanism for Waterfall {
                 kind: RuleKind::DeleverageRank,
                 name: "profit_times_leverage",
                 doc: "Profit as a ratio of entry × leverage, the exchanges' usual queue.",
-                eval: profit_times_leverage,
+                eval: deleverage::profit_times_leverage,
             },
             Rule {
                 kind: RuleKind::DeleverageRank,
@@ -174,15 +173,21 @@ fn insurance(world: &World) -> f64 {
 
 /// Where winners are deleveraged, bankrupt accounts are closed at once; otherwise keepers close them first.
 fn resolve_bankrupt_accounts(world: &mut World) {
-    let Some(order) = part::<Order>(world, Kind::Protocol, 0) else { return };
-    if !order.layers.contains(&Layer::AutoDeleverage) {
+    if !closes_bankrupt_accounts(world) {
         return;
     }
-    let bankrupt: Vec<AccountId> = open_accounts(world).filter(|(_, risk)| risk.nc < 0).map(|(id, _)| id).collect();
+    let bankrupt: Vec<AccountId> =
+        valuation::open_accounts(world).filter(|(_, risk)| risk.nc < 0).map(|(id, _)| id).collect();
+    let mut queues = Queues::default();
     for id in bankrupt {
         // An amount beyond 64 bits leaves the account as it was; it is looked at again in the next step.
-        let _ = Tx::new(world).scope(|tx| resolve(tx, id));
+        let _ = Tx::new(world).scope(|tx| resolve(tx, id, &mut queues));
     }
+}
+
+/// Whether bankrupt accounts are closed by the waterfall itself, in the step in which they are found.
+pub(super) fn closes_bankrupt_accounts(world: &World) -> bool {
+    part::<Order>(world, Kind::Protocol, 0).is_some_and(|order| order.layers.contains(&Layer::AutoDeleverage))
 }
 
 /// Resolves an account whose loss is final: nothing open, and less than nothing left.
@@ -191,11 +196,15 @@ pub(super) fn resolve_if_crystallized(tx: &mut Tx<'_>, id: AccountId) -> Result<
     let (account, positions) = (tx.get::<Account>(entity)?, tx.get::<Positions>(entity)?);
     let route = tx.get::<LiquidationTerms>(tx.protocol()?)?.route;
     let final_loss = positions.0.is_empty() || route == LiquidationRoute::Pool;
-    if final_loss && valuation::risk(tx.world(), account, positions).nc < 0 { resolve(tx, id) } else { Ok(()) }
+    if final_loss && valuation::risk(tx.world(), account, positions).nc < 0 {
+        resolve(tx, id, &mut Queues::default())
+    } else {
+        Ok(())
+    }
 }
 
 /// Runs the layers over an account's loss, closes what is still open with the pool, and writes off the rest.
-pub(super) fn resolve(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Rejected> {
+pub(super) fn resolve(tx: &mut Tx<'_>, id: AccountId, queues: &mut Queues) -> Result<(), Rejected> {
     let nc = net_collateral(tx, id)?;
     if nc >= 0 {
         return close_all(tx, id);
@@ -204,29 +213,29 @@ pub(super) fn resolve(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Rejected> {
     let order = tx.get::<Order>(protocol)?.clone();
     // Without its own margin the account is short of this much; layers in turn bear it.
     let mut need = tx.balance(tx.account(id)?.margin).checked_sub(nc).ok_or(Rejected::OVERFLOW)?;
-    let mut before = *tx.get::<Losses>(protocol)?;
-    before.deficits = before.deficits.saturating_sub(nc);
+    let mut losses = *tx.get::<Losses>(protocol)?;
+    losses.deficits = losses.deficits.saturating_sub(nc);
     for layer in &order.layers {
         let borne = match layer {
             Layer::Margin => need.min(tx.balance(tx.account(id)?.margin)),
             Layer::Insurance => pay_from_insurance(tx, id, need)?,
-            Layer::AutoDeleverage => deleverage(tx, id, need, order.rank)?,
+            Layer::AutoDeleverage => deleverage::deleverage(tx, (id, need), order.rank, queues)?,
             Layer::Socialized => socialize(tx, id, need)?,
         };
         need -= borne;
         match layer {
             Layer::Margin => {}
-            Layer::Insurance => before.insurance = before.insurance.saturating_add(borne),
-            Layer::AutoDeleverage => before.deleveraged = before.deleveraged.saturating_add(borne),
-            Layer::Socialized => before.socialized = before.socialized.saturating_add(borne),
+            Layer::Insurance => losses.insurance = losses.insurance.saturating_add(borne),
+            Layer::AutoDeleverage => losses.deleveraged = losses.deleveraged.saturating_add(borne),
+            Layer::Socialized => losses.socialized = losses.socialized.saturating_add(borne),
         }
         note(tx, id, layer_word(*layer), borne)?;
     }
     close_all(tx, id)?;
     let lost = write_off(tx, id)?;
-    before.written_off = before.written_off.saturating_add(lost);
+    losses.written_off = losses.written_off.saturating_add(lost);
     note(tx, id, "loss_written_off", lost)?;
-    *tx.write::<Losses>(protocol).ok_or(Rejected::NOT_FOUND)? = before;
+    *tx.write::<Losses>(protocol).ok_or(Rejected::NOT_FOUND)? = losses;
     Ok(())
 }
 
@@ -255,92 +264,6 @@ fn net_collateral(tx: &Tx<'_>, id: AccountId) -> Result<Amount, Rejected> {
 fn pay_from_insurance(tx: &mut Tx<'_>, id: AccountId, need: Amount) -> Result<Amount, Rejected> {
     let (margin, fund) = (tx.account(id)?.margin, tx.get::<Funds>(tx.protocol()?)?.insurance);
     tx.transfer_up_to(fund, margin, need, "loss_cover")
-}
-
-/// Closes the account's positions against winners at the price at which the remaining need is gone; returns by how
-/// much that raised its net collateral.
-fn deleverage(tx: &mut Tx<'_>, id: AccountId, need: Amount, rank: RuleFn) -> Result<Amount, Rejected> {
-    let before = net_collateral(tx, id)?;
-    let positions = tx.get::<Positions>(tx.account_entity(id)?)?.0.clone();
-    for position in positions {
-        let left = need - (net_collateral(tx, id)? - before);
-        if left > 0 {
-            deleverage_position(tx, id, (position, left), rank)?;
-        }
-    }
-    Ok(net_collateral(tx, id)? - before)
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn deleverage_position(tx: &mut Tx<'_>, id: AccountId, what: (Position, Amount), rank: RuleFn) -> Result<(), Rejected> {
-    let (position, need) = what;
-    let place = usize::from(position.market);
-    let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?.clone();
-    let mark = market.mark.ok_or(Rejected::STALE)?.get();
-    let price = bankruptcy_price(mark, position.size as f64 * market.unit, -(need as f64));
-    let price = if price > 0.0 { price } else { 0.0 };
-    let mut open = position.size;
-    for winner in winners(tx.world(), id, (place, position.size), rank) {
-        let held = super::perp::position(tx, winner, place)?.map_or(0, |position| position.size);
-        let size = open.abs().min(held.abs()) * open.signum();
-        if size == 0 {
-            break;
-        }
-        // Rounded against the account, so that no winner gives up more than the need.
-        let cost = valuation::value(&market, -size, price, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
-        let at_mark = valuation::value(&market, -size, mark, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
-        settlement::trade(tx, Trade { account: id, market: place, size: -size, cost })?;
-        settlement::trade(tx, Trade { account: winner, market: place, size, cost: -cost })?;
-        let agent = Some(tx.account(winner)?.owner);
-        tx.note(Event {
-            agent,
-            account: Some(winner),
-            market: Some(place),
-            size,
-            price,
-            amount: at_mark - cost,
-            ..Event::new(EventTable::Events, "deleveraged")
-        });
-        open -= size;
-        if open == 0 {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Accounts with a profit on the other side of `size`, in the order in which they are deleveraged.
-#[allow(clippy::cast_precision_loss)]
-fn winners(world: &World, bankrupt: AccountId, what: (usize, Amount), rank: RuleFn) -> Vec<AccountId> {
-    let (place, size) = what;
-    let Some(market) = part::<Market>(world, Kind::Market, place) else { return Vec::new() };
-    let (mut ids, mut profits, mut entries, mut notionals, mut equities) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (id, risk) in open_accounts(world) {
-        let entity = world.resource::<Roster>().account(id);
-        let Some(position) = entity.and_then(|entity| world.get::<Positions>(entity)?.in_market(place)) else {
-            continue;
-        };
-        let profit = valuation::profit(market, position);
-        if id != bankrupt && (position.size > 0) != (size > 0) && profit > 0 && risk.nc > 0 {
-            ids.push(id);
-            profits.push(profit as f64);
-            entries.push(position.cost.abs().max(1) as f64);
-            notionals.push(valuation::notional(market, position.size));
-            equities.push(risk.nc as f64);
-        }
-    }
-    let mut ranks = Vec::with_capacity(ids.len());
-    rank(&[&profits, &entries, &notionals, &equities], &mut ranks);
-    let mut order: Vec<(f64, AccountId)> = ranks.into_iter().zip(ids).collect();
-    order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    order.into_iter().map(|(_, id)| id).collect()
-}
-
-fn profit_times_leverage(columns: &[&[f64]], out: &mut Vec<f64>) {
-    let (profits, entries, notionals, equities) = (columns[0], columns[1], columns[2], columns[3]);
-    let leverages = notionals.iter().zip(equities).map(|(notional, equity)| notional / equity);
-    out.extend(profits.iter().zip(entries).zip(leverages).map(|((profit, entry), leverage)| profit / entry * leverage));
 }
 
 /// Depositors bear what the account borrowed; all other solvent accounts' cash bears the rest, pro rata.

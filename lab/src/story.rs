@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use palisade_engine::frame::Frame;
-use palisade_engine::units::Millis;
+use palisade_engine::units::{Millis, Span};
 
 use crate::report::StoryLine;
 use crate::track::{number, text, time};
@@ -15,6 +15,9 @@ const MAX_LINES: usize = 12;
 const FAR: f64 = 1.5;
 /// The largest movements of the attackers' wallets that are told of, in either direction.
 const MOVEMENTS: usize = 2;
+
+/// Coins below which a loss is rounding and no moment of the story.
+const SMALLEST: f64 = 0.01;
 
 /// The events that say that a layer bore a loss, and what to call it, in the order of the usual waterfall.
 const LAYERS: [(&str, &str); 5] = [
@@ -33,15 +36,23 @@ struct Excursion {
     low: (Millis, f64),
 }
 
+/// Movements of the attackers' wallets in one direction, until the next one in the other.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    from: Millis,
+    to: Millis,
+    change: f64,
+}
+
 /// Collects key moments.
 #[derive(Clone, Debug)]
 pub(crate) struct Story {
     settlement: String,
     scale: f64,
     wallet: Option<f64>,
-    first_movement: Option<(Millis, f64)>,
-    rises: Vec<(Millis, f64)>,
-    falls: Vec<(Millis, f64)>,
+    stretch: Option<Stretch>,
+    rises: Vec<Stretch>,
+    falls: Vec<Stretch>,
     feeds: BTreeMap<String, Excursion>,
     liquidation: Option<(Millis, String)>,
     losses: BTreeMap<usize, (Millis, f64)>,
@@ -55,7 +66,7 @@ impl Story {
             settlement: settlement.to_owned(),
             scale,
             wallet,
-            first_movement: None,
+            stretch: None,
             rises: Vec::new(),
             falls: Vec::new(),
             feeds: BTreeMap::new(),
@@ -95,10 +106,24 @@ impl Story {
         if change == 0.0 {
             return;
         }
-        self.first_movement.get_or_insert((at, change));
-        let largest = if change > 0.0 { &mut self.rises } else { &mut self.falls };
-        largest.push((at, change));
-        largest.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
+        let movement = Stretch { from: at, to: at, change };
+        match &mut self.stretch {
+            Some(stretch) if (stretch.change > 0.0) == (change > 0.0) => {
+                stretch.to = at;
+                stretch.change += change;
+            }
+            current => {
+                let ended = current.replace(movement);
+                self.keep(ended);
+            }
+        }
+    }
+
+    fn keep(&mut self, ended: Option<Stretch>) {
+        let Some(ended) = ended else { return };
+        let largest = if ended.change > 0.0 { &mut self.rises } else { &mut self.falls };
+        largest.push(ended);
+        largest.sort_by(|a, b| b.change.abs().total_cmp(&a.change.abs()).then(a.from.cmp(&b.from)));
         largest.truncate(MOVEMENTS);
     }
 
@@ -126,6 +151,9 @@ impl Story {
         let what = text(frame, "what", row);
         if let Some(layer) = LAYERS.iter().position(|(word, _)| *word == what) {
             let amount = number(frame, "amount", row) / self.scale;
+            if amount < SMALLEST {
+                return;
+            }
             self.losses.entry(layer).or_insert((time(frame, row), amount));
         }
     }
@@ -148,14 +176,15 @@ impl Story {
     }
 
     fn movements(&self) -> Vec<(Millis, String)> {
-        let mut movements: Vec<(Millis, f64)> = self.first_movement.into_iter().collect();
-        movements
-            .extend(self.falls.iter().chain(&self.rises).filter(|movement| Some(**movement) != self.first_movement));
-        let tell = |(at, change): (Millis, f64)| {
-            let what = if change > 0.0 { "receive" } else { "put in" };
-            (at, format!("attackers {what} {}", self.coins(change.abs())))
+        let mut known = self.clone();
+        known.keep(self.stretch);
+        let tell = |stretch: &Stretch| {
+            let what = if stretch.change > 0.0 { "receive" } else { "put in" };
+            let coins = self.coins(stretch.change.abs());
+            let until = if stretch.to > stretch.from { format!(", until {}", Span(stretch.to)) } else { String::new() };
+            (stretch.from, format!("attackers {what} {coins}{until}"))
         };
-        movements.into_iter().map(tell).collect()
+        known.falls.iter().chain(&known.rises).map(tell).collect()
     }
 
     /// The farthest points of the feeds, the farthest feed first.
@@ -287,11 +316,9 @@ mod tests {
         assert_eq!(
             told(&[table("world", &["attacker_wallet"], &rows)]),
             [
-                "1 attackers put in 10 USD",
-                "2 attackers put in 20 USD",
-                "4 attackers put in 29 USD",
-                "5 attackers receive 1 USD",
-                "6 attackers receive 39 USD",
+                "1 attackers put in 60 USD, until 4ms",
+                "5 attackers receive 40 USD, until 6ms",
+                "7 attackers put in 1 USD",
             ]
         );
     }

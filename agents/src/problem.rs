@@ -72,16 +72,22 @@ impl From<ScriptProblem> for LoadError {
     }
 }
 
-/// The known name that `name` was probably meant to be.
+/// The known name that `word` was probably meant to be, ignoring case, or none when every name is
+/// too far.
+///
+/// The distance counts insertions, deletions, substitutions and swaps of neighbors; one is always
+/// allowed, and one more for every three letters of the word.
 #[must_use]
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let reach = (name.chars().count() / 3).max(1);
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    let limit = (lower.chars().count() / 3).max(1);
+    let distance = |name: &str| strsim::osa_distance(&lower, &name.to_lowercase());
     known
         .into_iter()
-        .map(|other| (strsim::damerau_levenshtein(name, other), other))
-        .filter(|(distance, _)| *distance <= reach)
-        .min()
-        .map(|(_, other)| other)
+        .map(|name| (distance(name), name))
+        .filter(|&(distance, name)| distance <= limit && name != word && distance < name.chars().count())
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, name)| name)
 }
 
 /// "did you mean …" for the nearest known name.
@@ -98,6 +104,6 @@ mod tests {
         assert_eq!(nearest("equty", ["equity", "entry"]), Some("equity"));
         assert_eq!(nearest("sise", ["side", "size"]), Some("side"));
         assert_eq!(nearest("balance", ["size"]), None);
-        assert_eq!(nearest("x", ["y"]), Some("y"));
+        assert_eq!(nearest("x", ["y"]), None);
     }
 }

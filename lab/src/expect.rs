@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use palisade_agents::nearest;
 use palisade_engine::units::Span;
 use serde::{Deserialize, Serialize};
 
 use crate::assemble::optional;
-use crate::source::{Document, Override, Problem, nearest, suggestion};
+use crate::source::{Document, Override, Problem, suggestion};
 
 /// What an expected figure rests on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]

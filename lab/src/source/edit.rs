@@ -4,7 +4,9 @@
 use super::compose::{self, PARTS};
 use super::home::Home;
 use super::overrides::{Override, first};
-use super::problem::{Problem, nearest};
+use palisade_agents::nearest;
+
+use super::problem::Problem;
 use super::text::{Composed, Patch};
 use super::tree::{Kind, Node, Span, Walk};
 

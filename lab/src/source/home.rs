@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use super::problem::nearest;
+use palisade_agents::nearest;
 
 /// The message when a text without a file names one.
 pub(super) const NOT_A_FILE: &str = "only a scenario that is a file itself can name other files";

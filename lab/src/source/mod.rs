@@ -30,7 +30,7 @@ use tree::{Node, Walk};
 pub use edit::TOP_LEVEL;
 pub use overrides::Override;
 pub(crate) use problem::suggestion;
-pub use problem::{Place, Problem, nearest};
+pub use problem::{Place, Problem};
 pub use table::read_csv;
 
 /// A scenario as text: composed, checked, and mapped back to its files.

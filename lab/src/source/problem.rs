@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use palisade_agents::nearest;
+
 /// A range in a text the user wrote: a file, or one `--set path=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -149,23 +151,6 @@ fn count(n: usize) -> u32 {
 
 fn floor(text: &str, offset: usize) -> usize {
     text.floor_char_boundary(offset)
-}
-
-/// The known name that `word` was probably meant to be, ignoring case, or none when every name is
-/// too far.
-///
-/// The distance counts insertions, deletions, substitutions and swaps of neighbors; one is always
-/// allowed, and one more for every three letters of the word.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = word.to_lowercase();
-    let limit = (lower.chars().count() / 3).max(1);
-    let distance = |name: &str| strsim::osa_distance(&lower, &name.to_lowercase());
-    known
-        .into_iter()
-        .map(|name| (distance(name), name))
-        .filter(|&(distance, name)| distance <= limit && name != word && distance < name.chars().count())
-        .min_by_key(|&(distance, _)| distance)
-        .map(|(_, name)| name)
 }
 
 /// `did you mean …? expected …` for a name that is none of `known`.

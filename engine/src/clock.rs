@@ -28,10 +28,10 @@ pub struct Now {
 }
 
 impl Now {
-    /// Whether a multiple of `period` falls into this step (its start excluded, its end included).
+    /// How many multiples of `period` fall into this step (its start excluded, its end included).
     #[must_use]
-    pub fn crosses(&self, period: Span) -> bool {
-        period.0 > 0 && (self.time + self.dt.0) / period.0 > self.time / period.0
+    pub const fn crossings(&self, period: Span) -> u64 {
+        if period.0 == 0 { 0 } else { (self.time + self.dt.0) / period.0 - self.time / period.0 }
     }
 }
 
@@ -126,7 +126,9 @@ mod tests {
     #[test]
     fn a_period_is_crossed_once() {
         let clock = Clock::new(vec![segment("1h", "7m30s")]).unwrap();
-        let crossed = (0..8).filter(|step| clock.at(*step).crosses("30m".parse().unwrap())).count();
-        assert_eq!(crossed, 2);
+        let crossed =
+            |period: &str| -> u64 { (0..8).map(|step| clock.at(step).crossings(period.parse().unwrap())).sum() };
+        assert_eq!(crossed("30m"), 2);
+        assert_eq!(crossed("3m"), 20, "several may fall into one step");
     }
 }

@@ -1,5 +1,7 @@
 //! Figures of a whole run that no single mechanism owns: what attackers put in and carried out, and what was refused.
 
+use std::ops::Range;
+
 use bevy_ecs::prelude::{Resource, World};
 
 use crate::domain::{AgentId, Cohorts};
@@ -11,10 +13,21 @@ use crate::registry::{Kind, Registry};
 use crate::units::Amount;
 use crate::valuation;
 
+/// What one attacker has in its wallet and on paper.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stand {
+    wallet: i128,
+    paper: i128,
+}
+
 /// The attackers' settlement money, watched after each of their actions.
 #[derive(Resource, Clone, Debug, Default)]
 pub struct Ventures {
-    agents: Vec<AgentId>,
+    /// The attackers' ids: they come last, so they are a range.
+    agents: Range<u32>,
+    stands: Vec<Stand>,
+    total: Stand,
+    /// Wallets and margin at the start.
     start: i128,
     lowest: i128,
     peak_profit: i128,
@@ -23,57 +36,70 @@ pub struct Ventures {
 
 impl Ventures {
     pub(crate) fn begin(world: &mut World) {
-        let agents: Vec<AgentId> =
-            world.resource::<Cohorts>().attackers().flat_map(|cohort| cohort.agents.clone()).map(AgentId).collect();
-        let start = wallets(world, &agents);
-        world.insert_resource(Self { agents, start, lowest: start, peak_profit: 0, peak_cost: 0 });
+        let mut ranges = world.resource::<Cohorts>().attackers().map(|cohort| cohort.agents.clone());
+        let agents = ranges.next().map_or(0..0, |first| first.start..ranges.last().map_or(first.end, |last| last.end));
+        let stands: Vec<Stand> = agents.clone().map(|agent| stand(world, AgentId(agent))).collect();
+        let wallet = stands.iter().map(|stand| stand.wallet).sum();
+        let margin: i128 = agents
+            .clone()
+            .filter_map(|agent| valuation::agent(world, AgentId(agent)))
+            .map(|agent| i128::from(valuation::equity_of(world, agent)))
+            .sum();
+        let total = Stand { wallet, paper: 0 };
+        world.insert_resource(Self {
+            agents,
+            stands,
+            total,
+            start: wallet + margin,
+            lowest: wallet,
+            peak_profit: 0,
+            peak_cost: 0,
+        });
     }
 
-    /// Looks again after an action of `agent`, when it is an attacker.
+    /// Looks again after an action of `agent`, when it is an attacker: at that agent alone, so that a crowd of attackers
+    /// costs no more than a crowd of traders.
     pub(crate) fn observe(world: &mut World, agent: AgentId) {
         let ventures = world.resource::<Self>();
-        if !ventures.agents.contains(&agent) {
+        if !ventures.agents.contains(&agent.0) {
             return;
         }
-        let (now, paper) = (wallets(world, &ventures.agents), paper_profit(world, &ventures.agents));
-        let cost = largest_cost(world, &ventures.agents);
+        let place = (agent.0 - ventures.agents.start) as usize;
+        let (now, cost) = (stand(world, agent), largest_cost(world, agent));
         let mut ventures = world.resource_mut::<Self>();
-        ventures.lowest = ventures.lowest.min(now);
-        ventures.peak_profit = ventures.peak_profit.max(paper);
+        let before = std::mem::replace(&mut ventures.stands[place], now);
+        ventures.total.wallet += now.wallet - before.wallet;
+        ventures.total.paper += now.paper - before.paper;
+        ventures.lowest = ventures.lowest.min(ventures.total.wallet);
+        ventures.peak_profit = ventures.peak_profit.max(ventures.total.paper);
         ventures.peak_cost = ventures.peak_cost.max(cost);
     }
 }
 
-fn wallets(world: &World, agents: &[AgentId]) -> i128 {
+fn stand(world: &World, agent: AgentId) -> Stand {
     let settlement = world.resource::<Assets>().settlement();
-    let ledger = world.resource::<Ledger>();
-    let wallet =
-        |agent: &AgentId| valuation::agent(world, *agent).map(|agent| ledger.balance(agent.wallet.asset(settlement)));
-    agents.iter().filter_map(wallet).map(i128::from).sum()
-}
-
-/// Sum of the positive unrealized profits of the agents' positions.
-fn paper_profit(world: &World, agents: &[AgentId]) -> i128 {
-    let mut total = 0;
-    for agent in agents.iter().filter_map(|agent| valuation::agent(world, *agent)) {
-        for (_, positions) in valuation::accounts(world, agent) {
-            for position in &positions.0 {
-                let market = crate::registry::part(world, Kind::Market, usize::from(position.market));
-                total += market.map_or(0, |market| i128::from(valuation::profit(market, position).max(0)));
-            }
+    let Some(agent) = valuation::agent(world, agent) else { return Stand::default() };
+    let wallet = i128::from(world.resource::<Ledger>().balance(agent.wallet.asset(settlement)));
+    let mut paper = 0;
+    for (_, positions) in valuation::accounts(world, agent) {
+        for position in &positions.0 {
+            let market = crate::registry::part(world, Kind::Market, usize::from(position.market));
+            paper += market.map_or(0, |market| i128::from(valuation::profit(market, position).max(0)));
         }
     }
-    total
+    Stand { wallet, paper }
 }
 
-/// Entry notional of the agents' largest position.
-fn largest_cost(world: &World, agents: &[AgentId]) -> i128 {
-    let accounts = agents
-        .iter()
-        .filter_map(|agent| valuation::agent(world, *agent))
-        .flat_map(|agent| valuation::accounts(world, agent));
+/// Entry notional of the agent's largest position.
+fn largest_cost(world: &World, agent: AgentId) -> i128 {
+    let accounts = valuation::agent(world, agent).into_iter().flat_map(|agent| valuation::accounts(world, agent));
     let costs = accounts.flat_map(|(_, positions)| positions.0.iter().map(|position| i128::from(position.cost.abs())));
     costs.max().unwrap_or(0)
+}
+
+/// Sum over the attackers as they stand now.
+fn now(world: &World, pick: fn(&Stand) -> i128) -> i128 {
+    world.resource::<Ventures>().agents.clone().map(|agent| pick(&stand(world, AgentId(agent)))).sum()
 }
 
 #[allow(clippy::cast_precision_loss)]
@@ -105,21 +131,21 @@ fn flag(value: bool) -> f64 {
 pub(crate) fn declare(registry: &mut Registry) {
     let outcome = |name, unit, doc, read| Outcome { name, unit, doc, read };
     registry.outcomes.extend([
-        outcome("attacker_outlay", "coins", "The most that attackers had put in at any moment: starting wallets minus their lowest level.", |world| {
+        outcome("attacker_outlay", "coins", "The most that attackers had put in at any moment: starting wallets and margin minus the wallets' lowest level.", |world| {
             let ventures = world.resource::<Ventures>();
             coins(world, ventures.start - ventures.lowest)
         }),
         outcome("attacker_gross", "coins", "What came back to attackers' wallets after that moment.", |world| {
             let ventures = world.resource::<Ventures>();
-            coins(world, wallets(world, &ventures.agents) - ventures.lowest)
+            coins(world, now(world, |stand| stand.wallet) - ventures.lowest)
         }),
-        outcome("attacker_net", "coins", "What attackers carried out of the world: wallets at the end minus wallets at the start, settlement asset only.", |world| {
+        outcome("attacker_net", "coins", "What attackers carried out of the world: wallets at the end minus wallets and margin at the start, settlement asset only.", |world| {
             let ventures = world.resource::<Ventures>();
-            coins(world, wallets(world, &ventures.agents) - ventures.start)
+            coins(world, now(world, |stand| stand.wallet) - ventures.start)
         }),
         outcome("attack_profitable", "flag", "Whether attackers carried out more than they brought.", |world| {
             let ventures = world.resource::<Ventures>();
-            flag(wallets(world, &ventures.agents) > ventures.start)
+            flag(now(world, |stand| stand.wallet) > ventures.start)
         }),
         outcome("peak_paper_profit", "coins", "Largest unrealized profit of the attackers' positions, seen after each of their actions.", |world| {
             coins(world, world.resource::<Ventures>().peak_profit)
@@ -140,13 +166,13 @@ pub(crate) fn declare(registry: &mut Registry) {
     let probe = |name, unit, doc, read| Probe { kind: Kind::Protocol, name, unit, doc, read };
     registry.probes.extend([
         probe("attacker_wallet", "coins", "Settlement asset in the attackers' wallets.", |world, _| {
-            Cell::Float(coins(world, wallets(world, &world.resource::<Ventures>().agents)))
+            Cell::Float(coins(world, now(world, |stand| stand.wallet)))
         }),
         probe(
             "attacker_paper_profit",
             "coins",
             "Positive unrealized profit of the attackers' positions.",
-            |world, _| Cell::Float(coins(world, paper_profit(world, &world.resource::<Ventures>().agents))),
+            |world, _| Cell::Float(coins(world, now(world, |stand| stand.paper))),
         ),
         probe(
             "solvency",

@@ -23,9 +23,10 @@ pub fn value(market: &Market, size: Amount, price: f64, rounding: Rounding) -> O
 #[must_use]
 pub fn profit(market: &Market, position: &Position) -> Amount {
     let Some(mark) = market.mark else { return 0 };
-    // Beyond 64 bits the holder is credited the largest claim there is; actions of that size are refused before.
+    // Beyond 64 bits profit and loss stop growing: actions of that size are refused, but a mark may run there.
+    let furthest = position.size.signum() * (Amount::MAX / 4);
     value(market, position.size, mark.get(), Rounding::Down)
-        .map_or(Amount::MAX / 4, |value| value.saturating_sub(position.cost))
+        .map_or(furthest, |value| value.saturating_sub(position.cost))
 }
 
 /// What an account holds and owes besides its positions.
@@ -160,8 +161,9 @@ pub fn marked(world: &World, asset: AssetId, units: Amount) -> f64 {
 pub fn agent_worth(world: &World, agent: &Agent) -> f64 {
     let (assets, ledger) = (world.resource::<Assets>(), world.resource::<Ledger>());
     let wallet: f64 = assets.ids().map(|asset| marked(world, asset, ledger.balance(agent.wallet.asset(asset)))).sum();
-    let equity: Amount =
-        accounts(world, agent).map(|(account, positions)| risk(world, account, positions).nc.max(0)).sum();
+    let equity = accounts(world, agent)
+        .map(|(account, positions)| risk(world, account, positions).nc.max(0))
+        .fold(0, Amount::saturating_add);
     wallet + equity as f64 / assets.settlement_scale()
 }
 
@@ -232,14 +234,9 @@ pub fn solvency(world: &World) -> i128 {
     for entity in world.resource::<Roster>().accounts() {
         if let (Some(account), Some(positions)) = (world.get::<Account>(*entity), world.get::<Positions>(*entity)) {
             let nc = i128::from(risk(world, account, positions).nc);
-            net += i128::from(ledger.balance(account.margin)) - nc.max(0) + debt_value(account, nc);
+            // Net collateral is net of what was borrowed, so the deposits' loan is counted here.
+            net += i128::from(ledger.balance(account.margin)) - nc.max(0);
         }
     }
     net
-}
-
-/// What an account's debt is worth to depositors when its net collateral is `nc`.
-fn debt_value(account: &Account, nc: i128) -> i128 {
-    let debt = i128::from(account.debt);
-    debt - (-nc).clamp(0, debt)
 }

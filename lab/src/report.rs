@@ -145,7 +145,7 @@ pub struct Attack {
     pub outlay: f64,
     /// What came back to their wallets after that moment.
     pub gross: f64,
-    /// Wallets at the end minus wallets at the start.
+    /// Wallets at the end minus wallets and margin at the start.
     pub net: f64,
     /// Taken out of margin accounts, what was borrowed included.
     pub withdrawn: f64,

@@ -269,3 +269,35 @@ fn a_takeover_stops_where_the_keepers_collateral_ends() {
     assert_eq!(act(&mut simulation, 7, 0, "liquidate", &[account, Value::Number(2.0)]), Err(Rejected::ARGUMENT));
     assert_eq!(act(&mut simulation, TRADER, 0, "liquidate", &[account, Value::Number(1.0)]), Err(Rejected::ROLE));
 }
+
+#[test]
+fn an_attackers_starting_margin_is_no_loot() {
+    let mut scenario = small(&[]);
+    scenario.cohorts[3].1.margin = Some(palisade_engine::scenario::Amounts::Fixed(500.0));
+    let mut simulation = start(&scenario, 1);
+    drive(&mut simulation, 2, |_, _| {});
+    act(&mut simulation, ATTACKER, 0, "withdraw", &[Value::All]).expect("its own money");
+    assert_eq!(simulation.outcome("attacker_net"), Some(0.0));
+    assert_eq!(simulation.outcome("attacker_outlay"), Some(500.0));
+}
+
+#[test]
+fn prices_move_by_the_time_that_passed_across_a_change_of_step() {
+    // A second at a time for a minute, after one step of a day: the day's diffusion is not lost.
+    let prices = r#"{"TOK": (start: 1.0, process: Gbm(drift: 0.0, volatility: 1.0))}"#;
+    let feed = r#"{"TOK": (sources: ["TOK"], heartbeat: "1s", deviation: 0.0)}"#;
+    let mut scenario = small(&[("market.prices", prices), ("protocol.feeds", feed)]);
+    let day = Span(86_400_000);
+    scenario.clock[0] = palisade_engine::clock::Segment { length: day, dt: day };
+    scenario.clock.push(palisade_engine::clock::Segment { length: Span(60_000), dt: Span(1_000) });
+    let n = 200;
+    let squares: f64 = (0..n)
+        .map(|seed| {
+            let mut simulation = start(&scenario, seed);
+            drive(&mut simulation, 2, |_, _| {});
+            seen(&simulation, Kind::Market, "mark", 0).ln()
+        })
+        .map(|log| log * log)
+        .sum();
+    within_standard_errors(squares / n as f64, 1.0 / 365.0, (2.0 / n as f64).sqrt() / 365.0);
+}

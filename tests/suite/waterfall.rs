@@ -7,7 +7,7 @@ use palisade_engine::phase::LiquidationTiming;
 use palisade_engine::registry::Kind;
 use palisade_engine::scenario::Scenario;
 use palisade_engine::{Options, Simulation};
-use palisade_tests::hosts::{Native, handle, honest_nodes, intent};
+use palisade_tests::hosts::{Native, drive, handle, honest_nodes, intent, own};
 use palisade_tests::worlds::small;
 
 const FALL: &str = r#"{"TOK": (start: 1.0, process: Replay(points: [(at: "0s", price: 1.0), (at: "10s", price: 1.0), (at: "11s", price: 0.5)]))}"#;
@@ -112,4 +112,53 @@ fn without_deleveraging_keepers_close_and_everyone_pays() {
     assert!((outcome(&simulation, "socialized") - 1402.0).abs() < 3.0, "{}", outcome(&simulation, "socialized"));
     assert_eq!(outcome(&simulation, "written_off"), 0.0);
     assert_eq!(outcome(&simulation, "liquidations"), 1.0, "the second keeper finds a closed account");
+}
+
+#[test]
+fn a_borrowers_debt_counts_once_against_solvency() {
+    // Deposits of 5000; the attacker borrows against paper profit that the loser's account cannot pay in full.
+    let scenario = falling(&[
+        ("protocol.funds", "(pool: 0.0, insurance: 0.0, deposits: 5000.0)"),
+        ("protocol.waterfall", "(order: [margin, insurance, socialized])"),
+    ]);
+    let mut simulation = run(&scenario, false);
+    let before = outcome(&simulation, "solvency");
+    let registry = simulation.registry().clone();
+    simulation
+        .act(&intent(&registry, WINNER, 0, "withdraw", &[Value::Number(2500.0)]))
+        .expect("profit to borrow against");
+    assert!((outcome(&simulation, "solvency") - before).abs() < 1e-6, "lending against a good claim changes nothing");
+    // The loser is 1502.5 short; the fees of both legs, 5 together, are the protocol's.
+    assert!((before + 1497.5).abs() < 3.0, "{before}");
+}
+
+#[test]
+fn an_account_that_owes_and_holds_nothing_is_resolved() {
+    let market = r#"{"TOK-PERP": (feed: "TOK", base: "TOK", venues: ["TOK/USD"], imr: 0.1, mmr: 0.05, fee: 0.0, skew_scale: 1e7)}"#;
+    let order = "(order: [margin, insurance, socialized])";
+    let scenario = falling(&[("protocol.markets", market), ("protocol.waterfall", order)]);
+    let mut simulation = run(&scenario, false);
+    let registry = simulation.registry().clone();
+    assert_eq!(outcome(&simulation, "deficits"), 0.0, "no keeper has come, and its position is still open");
+    simulation
+        .act(&intent(&registry, LOSER, 0, "close", &[handle(Kind::Market, 0), Value::All]))
+        .expect("its own close");
+    drive(&mut simulation, 1, |_, _| {});
+    assert!(outcome(&simulation, "deficits") > 1400.0, "{}", outcome(&simulation, "deficits"));
+}
+
+#[test]
+fn deleveraging_never_ruins_a_winner() {
+    // The loser: long 5000 from 1 to 0.5. The winner went short late, at 0.52, and cannot bear the loser's 1500.
+    let mut simulation = Simulation::new(&falling(&[]), &ALL, Options::default()).expect("a legal scenario");
+    let registry = simulation.registry().clone();
+    let market = handle(Kind::Market, 0);
+    drive(&mut simulation, 3, |_, _| {});
+    simulation.act(&intent(&registry, LOSER, 0, "open", &[market, Value::Number(5000.0)])).expect("a long");
+    simulation.act(&intent(&registry, WINNER, 0, "open", &[market, Value::Number(-1.0)])).expect("a small short");
+    drive(&mut simulation, 12, |_, _| {});
+    assert!(outcome(&simulation, "deficits") > 1400.0);
+    for agent in [WINNER, WINNER + 1] {
+        assert!(own(&simulation, "free", agent, 0) >= 0.0, "agent {agent} is ruined");
+    }
 }

@@ -66,7 +66,7 @@ pub struct Feed {
     pub published: Millis,
     /// Whether it is older than the feed allows.
     pub stale: bool,
-    /// Variance of a report's noise (of the logarithm), for volatility estimates that correct for it.
+    /// Variance of the published price's noise (of the logarithm), for volatility estimates that correct for it.
     pub noise_variance: f64,
 }
 

@@ -32,6 +32,14 @@ pub fn weighted_mean(prices: &[f64], stakes: &[f64]) -> Option<f64> {
     (total > 0.0).then(|| sum / total)
 }
 
+/// Variance of the median of `nodes` reports with independent normal noise of deviation `own`: π/2 times that of the
+/// mean for many nodes, and never more than that of one report.
+#[must_use]
+pub fn median_noise_variance(own: f64, nodes: u32) -> f64 {
+    let factor = std::f64::consts::FRAC_PI_2 / f64::from(nodes.max(1));
+    own * own * if factor < 1.0 { factor } else { 1.0 }
+}
+
 /// A collar this wide is none.
 pub const NO_COLLAR: f64 = 1e6;
 
@@ -69,6 +77,14 @@ mod tests {
         // Synthetix sKRW 2019: two live feeds of 1 and 1000 averaged to 500.5; three with a median stay at 1.
         assert_eq!(weighted_mean(&[1.0, 1000.0], &[1.0, 1.0]), Some(500.5));
         assert_eq!(weighted_lower_median(&[1.0, 1.0, 1000.0], &[1.0; 3]), Some(1.0));
+    }
+
+    #[test]
+    fn many_nodes_average_their_noise_out() {
+        // Exact variances of the median of 9 and 101 unit normals: 0.1661 and 0.01549 (order statistics).
+        assert!((median_noise_variance(1.0, 9) / 0.166_101 - 1.0).abs() < 0.06);
+        assert!((median_noise_variance(1.0, 101) / 0.015_486 - 1.0).abs() < 0.01);
+        assert_eq!(median_noise_variance(0.1, 1), 0.1 * 0.1);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::registry::{BlockSpec, Handle, Kind, Registry, part};
 use crate::scenario::{Role, SetupError};
 use crate::settlement::{self, Trade};
 use crate::tx::Tx;
-use crate::units::{Amount, Rounding, whole};
+use crate::units::{Amount, Millis, Rounding, Span, whole};
 use crate::valuation;
 use crate::view::{FieldKind, PublicField};
 
@@ -117,7 +117,9 @@ fn tally(world: &World, pick: fn(&Tally) -> Amount) -> f64 {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn offer_underwater_accounts(world: &mut World) {
     let Some(terms) = part::<LiquidationTerms>(world, Kind::Protocol, 0) else { return };
-    let limit = libm::ceil(terms.throughput * world.resource::<Now>().dt.seconds()) as usize;
+    let now = *world.resource::<Now>();
+    let offered_by = |time: Millis| libm::floor(terms.throughput * Span(time).seconds());
+    let limit = (offered_by(now.time + now.dt.0) - offered_by(now.time)) as usize;
     let mut underwater: Vec<(AccountId, Risk)> =
         valuation::open_accounts(world).filter(|(_, risk)| risk.nc < risk.mmr).collect();
     let count = Amount::try_from(underwater.len()).unwrap_or(Amount::MAX);
@@ -237,20 +239,24 @@ fn close_with_pool(tx: &mut Tx<'_>, actor: Actor, seizure: Seizure, terms: &Liqu
     let price = fill_price(market, market_terms, size)?;
     let cost = valuation::value(market, size, price, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
     settlement::trade(tx, Trade { account: seizure.account, market: place, size, cost })?;
-    pay_penalty(tx, actor, (seizure.account, cost), terms)?;
+    pay_penalty(tx, actor, (seizure, cost), terms)?;
     note(tx, seizure.account, (place, size, price, cost))
 }
 
-/// The penalty comes from what margin is left: the keeper's part first, the rest to the insurance fund.
+/// The penalty comes from the net collateral that is left, so that it never makes a deficit: the keeper's part first,
+/// the rest to the insurance fund.
 #[allow(clippy::cast_precision_loss)]
 fn pay_penalty(
     tx: &mut Tx<'_>,
     actor: Actor,
-    closed: (AccountId, Amount),
+    closed: (Seizure, Amount),
     terms: &LiquidationTerms,
 ) -> Result<(), Rejected> {
-    let (account, cost) = closed;
-    let penalty = whole(cost.abs() as f64 * terms.penalty, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
+    let (seizure, cost) = closed;
+    let account = seizure.account;
+    let entity = tx.account_entity(account)?;
+    let left = valuation::risk(tx.world(), tx.get::<Account>(entity)?, tx.get::<Positions>(entity)?).nc.max(0);
+    let penalty = whole(cost.abs() as f64 * terms.penalty, Rounding::Up).ok_or(Rejected::OVERFLOW)?.min(left);
     let reward = whole(penalty as f64 * terms.keeper_share, Rounding::Down).ok_or(Rejected::OVERFLOW)?;
     let margin = tx.account(account)?.margin;
     let wallet = tx.agent(actor.agent)?.wallet.asset(tx.world().resource::<Assets>().settlement());
@@ -260,7 +266,9 @@ fn pay_penalty(
     Ok(())
 }
 
-/// The keeper takes the position into its first account at the mark less the penalty, as far as its collateral reaches.
+/// The keeper takes the position into its first account at the mark less the penalty, as far as its collateral reaches;
+/// the penalty ends at the account's bankruptcy price.
+#[allow(clippy::cast_precision_loss)]
 fn take_over(tx: &mut Tx<'_>, actor: Actor, seizure: Seizure, terms: &LiquidationTerms) -> Result<(), Rejected> {
     let place = usize::from(seizure.position.market);
     let keeper = tx.account_of(actor.agent, 0)?;
@@ -272,7 +280,9 @@ fn take_over(tx: &mut Tx<'_>, actor: Actor, seizure: Seizure, terms: &Liquidatio
     let size = -size * seizure.position.size.signum();
     let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let mark = market.mark.ok_or(Rejected::STALE)?.get();
-    let price = if size > 0 { mark * (1.0 + terms.penalty) } else { mark * (1.0 - terms.penalty) };
+    let bearable = seizure.risk.nc.max(0) as f64 / valuation::notional(market, size);
+    let penalty = if terms.penalty < bearable { terms.penalty } else { bearable };
+    let price = if size > 0 { mark * (1.0 + penalty) } else { mark * (1.0 - penalty) };
     let cost = valuation::value(market, size, price, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
     settlement::trade(tx, Trade { account: seizure.account, market: place, size, cost })?;
     settlement::trade(tx, Trade { account: keeper, market: place, size: -size, cost: -cost })?;
@@ -287,7 +297,7 @@ fn affordable(tx: &Tx<'_>, keeper: AccountId, place: usize) -> Result<Amount, Re
     let (account, positions) = (tx.get::<Account>(entity)?, tx.get::<Positions>(entity)?);
     let held = position(tx, keeper, place)?.map_or(0, |position| position.size.abs());
     let free = valuation::initial_collateral(tx.world(), account, positions)
-        - valuation::risk(tx.world(), account, positions).imr;
+        .saturating_sub(valuation::risk(tx.world(), account, positions).imr);
     let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let terms = part::<MarketTerms>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let mut size = whole(

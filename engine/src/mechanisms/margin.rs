@@ -161,6 +161,8 @@ fn withdraw(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Reject
     if priced_on_stale_marks(tx, id)? {
         return Err(Rejected::STALE);
     }
+    // What the pool owes may have become payable.
+    crate::settlement::settle(tx, id)?;
     let entity = tx.account_entity(id)?;
     let funds = tx.get::<Funds>(tx.protocol()?)?.clone();
     let free = free_collateral(tx.world(), tx.get::<Account>(entity)?, tx.get::<Positions>(entity)?);

@@ -183,7 +183,11 @@ fn open_feed(setup: &mut Setup<'_>, name: &str, terms: FeedTerms) -> Result<(), 
         ));
     }
     let place = setup.world.resource::<Directory>().count(Kind::Feed);
-    let noise = terms.own_noise * terms.own_noise + terms.common_noise * terms.common_noise;
+    let nodes: u32 = cohorts
+        .iter()
+        .map(|cohort| setup.world.resource::<Cohorts>().0[usize::from(cohort.0)].agents.len() as u32)
+        .sum();
+    let noise = oracle::median_noise_variance(terms.own_noise, nodes) + terms.common_noise * terms.common_noise;
     let network = Network { place, key: name_key(name), sources, cohorts, rule };
     setup.spawn(Kind::Feed, name, (terms, network, Feed { noise_variance: noise, stale: true, ..Feed::default() }));
     Ok(())

@@ -20,7 +20,7 @@ use crate::registry::{BlockSpec, Kind, Registry, part};
 use crate::rng::{Streams, name_key};
 use crate::scenario::{DataTable, Role, SetupError};
 use crate::tx::Tx;
-use crate::units::{Amount, Price, Rounding, Span, whole};
+use crate::units::{Amount, Millis, Price, Rounding, Span, whole};
 
 const PRICES: &str = "market.prices";
 const OUTSIDE: &str = "market.outside";
@@ -71,6 +71,8 @@ struct Path {
     /// Log of price over start for diffusions.
     log: f64,
     regime: usize,
+    /// When it last moved.
+    moved: Millis,
     /// (seconds, price) of replays, in rising order of time.
     points: Vec<(f64, f64)>,
 }
@@ -187,7 +189,8 @@ fn start(setup: &Setup<'_>, name: &str, block: PriceBlock, path: &str) -> Result
         _ => Vec::new(),
     };
     check_points(&points, path)?;
-    let running = Path { key: name_key(name), start: block.start, process: block.process, log: 0.0, regime: 0, points };
+    let running =
+        Path { key: name_key(name), start: block.start, process: block.process, log: 0.0, regime: 0, moved: 0, points };
     let price = running.points.first().and_then(|(_, price)| Price::new(*price)).unwrap_or(price);
     Ok((External { price }, running))
 }
@@ -278,9 +281,10 @@ fn move_prices(
     }
 }
 
-/// The price at the start of this step: one step of the previous step's length on from the last.
+/// The price at the start of this step: on from where it last moved, by the time that has passed since.
 fn advance(path: &mut Path, now: Now, streams: Streams) -> f64 {
-    let years = now.dt.days() / crate::math::volatility::YEAR_DAYS;
+    let passed = Span(now.time - std::mem::replace(&mut path.moved, now.time));
+    let years = passed.days() / crate::math::volatility::YEAR_DAYS;
     let mut draw = streams.stream("price", path.key, now.step);
     match path.process.clone() {
         Process::Fixed => {}
@@ -288,7 +292,7 @@ fn advance(path: &mut Path, now: Now, streams: Streams) -> f64 {
         Process::Regimes { drift, regimes } => {
             let regime = regimes[path.regime];
             path.log += diffuse(&mut draw, drift, regime.volatility, years);
-            if draw.uniform() < 1.0 - libm::exp(-now.dt.seconds() / regime.mean_stay.seconds()) {
+            if draw.uniform() < 1.0 - libm::exp(-passed.seconds() / regime.mean_stay.seconds()) {
                 path.regime = (path.regime + 1) % regimes.len();
             }
         }
@@ -297,7 +301,7 @@ fn advance(path: &mut Path, now: Now, streams: Streams) -> f64 {
             let mean_size = libm::exp(jump_mean + 0.5 * jump_deviation * jump_deviation) - 1.0;
             let compensated = drift - jumps_per_day * crate::math::volatility::YEAR_DAYS * mean_size;
             path.log += diffuse(&mut draw, compensated, volatility, years);
-            for _ in 0..draw.poisson(jumps_per_day * now.dt.days()) {
+            for _ in 0..draw.poisson(jumps_per_day * passed.days()) {
                 path.log += jump_mean + jump_deviation * draw.normal();
             }
         }

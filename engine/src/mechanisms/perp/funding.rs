@@ -11,7 +11,7 @@ use crate::tx::Tx;
 use crate::units::Rounding;
 use crate::valuation;
 
-/// Charges every position its funding for the period that ends in this step; the pool is the party between the sides.
+/// Charges every position its funding for the periods that end in this step; the pool is the party between the sides.
 ///
 /// Payers pay from margin as far as it reaches; what they cannot pay is added to their position's cost, so that it is
 /// settled when the position closes. Receivers are paid from the pool in the same way.
@@ -19,10 +19,9 @@ pub(super) fn pay_funding(world: &mut World) {
     let now = *world.resource::<Now>();
     for place in 0..world.resource::<Directory>().count(Kind::Market) {
         let Some(terms) = part::<MarketTerms>(world, Kind::Market, place) else { continue };
-        if !now.crosses(terms.funding_period) {
-            continue;
-        }
-        let rate = funding_rate(world, place) * terms.funding_period.days();
+        #[allow(clippy::cast_precision_loss)]
+        let periods = now.crossings(terms.funding_period) as f64;
+        let rate = funding_rate(world, place) * terms.funding_period.days() * periods;
         if rate == 0.0 {
             continue;
         }

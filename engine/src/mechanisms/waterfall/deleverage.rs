@@ -70,6 +70,11 @@ fn close_against(
         // Rounded against the account, so that no winner gives up more than the need.
         let cost = valuation::value(&market, -size, price, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
         let at_mark = valuation::value(&market, -size, mark, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
+        // A winner that the fill would ruin is passed over: its loss would be the next deficit.
+        if at_mark - cost > super::net_collateral(tx, winner)? {
+            queue.pop();
+            continue;
+        }
         settlement::trade(tx, Trade { account: id, market: place, size: -size, cost })?;
         settlement::trade(tx, Trade { account: winner, market: place, size, cost: -cost })?;
         let agent = Some(tx.account(winner)?.owner);

@@ -171,18 +171,29 @@ fn insurance(world: &World) -> f64 {
         .map_or(0.0, |funds| world.resource::<Ledger>().balance(funds.insurance) as f64 / scale)
 }
 
-/// Where winners are deleveraged, bankrupt accounts are closed at once; otherwise keepers close them first.
+/// Losses that are final are resolved; where winners are deleveraged, bankrupt accounts are closed at once as well,
+/// otherwise keepers close them first.
 fn resolve_bankrupt_accounts(world: &mut World) {
-    if !closes_bankrupt_accounts(world) {
-        return;
+    let mut bankrupt = empty_handed(world);
+    if closes_bankrupt_accounts(world) {
+        bankrupt.extend(valuation::open_accounts(world).filter(|(_, risk)| risk.nc < 0).map(|(id, _)| id));
     }
-    let bankrupt: Vec<AccountId> =
-        valuation::open_accounts(world).filter(|(_, risk)| risk.nc < 0).map(|(id, _)| id).collect();
+    bankrupt.sort();
     let mut queues = Queues::default();
     for id in bankrupt {
         // An amount beyond 64 bits leaves the account as it was; it is looked at again in the next step.
         let _ = Tx::new(world).scope(|tx| resolve(tx, id, &mut queues));
     }
+}
+
+/// Accounts that owe more than they have and hold no position that could still make up for it.
+fn empty_handed(world: &World) -> Vec<AccountId> {
+    let ledger = world.resource::<Ledger>();
+    let accounts = world.resource::<Roster>().accounts().iter().filter_map(|entity| {
+        let (account, positions) = (world.get::<Account>(*entity)?, world.get::<Positions>(*entity)?);
+        (positions.0.is_empty() && valuation::balance(ledger, account) < 0).then_some(account.id)
+    });
+    accounts.collect()
 }
 
 /// Whether bankrupt accounts are closed by the waterfall itself, in the step in which they are found.
@@ -195,7 +206,9 @@ pub(super) fn resolve_if_crystallized(tx: &mut Tx<'_>, id: AccountId) -> Result<
     let entity = tx.account_entity(id)?;
     let (account, positions) = (tx.get::<Account>(entity)?, tx.get::<Positions>(entity)?);
     let route = tx.get::<LiquidationTerms>(tx.protocol()?)?.route;
-    let final_loss = positions.0.is_empty() || route == LiquidationRoute::Pool;
+    // Where the waterfall closes bankrupt accounts itself, it does so behind the keepers, with one queue for all.
+    let final_loss =
+        !closes_bankrupt_accounts(tx.world()) && (positions.0.is_empty() || route == LiquidationRoute::Pool);
     if final_loss && valuation::risk(tx.world(), account, positions).nc < 0 {
         resolve(tx, id, &mut Queues::default())
     } else {
@@ -277,26 +290,26 @@ fn socialize(tx: &mut Tx<'_>, id: AccountId, need: Amount) -> Result<Amount, Rej
     }
     let rest = need - on_deposits;
     let margin = tx.account(id)?.margin;
-    let payers = solvent_cash(tx.world(), id);
-    let total: i128 = payers.iter().map(|(_, cash)| i128::from(*cash)).sum();
+    let payers = solvent(tx.world(), id);
+    let total: i128 = payers.iter().map(|(_, means)| i128::from(*means)).sum();
     let total = Amount::try_from(total).map_err(|_| Rejected::OVERFLOW)?;
     let charged = rest.min(total);
     let mut paid = 0;
-    for (payer, cash) in payers {
+    for (payer, means) in payers {
         // Rounded up for payers: the last ones owe a little less.
-        let due = (share(charged, cash, total) + 1).min(charged - paid).min(cash);
+        let due = (share(charged, means, total) + 1).min(charged - paid).min(means);
         paid += tx.transfer_up_to(payer, margin, due, "socialized_loss")?;
     }
     Ok(on_deposits + paid)
 }
 
-fn solvent_cash(world: &World, except: AccountId) -> Vec<(crate::ledger::Slot, Amount)> {
+/// The other accounts with what each can pay without going bankrupt itself: cash, but no more than its net collateral.
+fn solvent(world: &World, except: AccountId) -> Vec<(crate::ledger::Slot, Amount)> {
     let ledger = world.resource::<Ledger>();
     let accounts = world.resource::<Roster>().accounts().iter().filter_map(|entity| {
         let (account, positions) = (world.get::<Account>(*entity)?, world.get::<Positions>(*entity)?);
-        let cash = ledger.balance(account.margin);
-        let solvent = cash > 0 && (positions.0.is_empty() || valuation::risk(world, account, positions).nc > 0);
-        (account.id != except && solvent).then_some((account.margin, cash))
+        let means = ledger.balance(account.margin).min(valuation::risk(world, account, positions).nc);
+        (account.id != except && means > 0).then_some((account.margin, means))
     });
     accounts.collect()
 }
@@ -329,13 +342,15 @@ fn close_all(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Rejected> {
     Ok(())
 }
 
-/// Forgives what the account still owes; the pool and the depositors lose it.
+/// Forgives what the account still owes; the pool and the depositors lose it. What an illiquid pool owes the account
+/// stays to stand against its debt.
 fn write_off(tx: &mut Tx<'_>, id: AccountId) -> Result<Amount, Rejected> {
     let entity = tx.account_entity(id)?;
     let mut account = tx.write::<Account>(entity).ok_or(Rejected::NOT_FOUND)?;
     let owed_pool = (-account.claim).max(0);
-    let lost = owed_pool.checked_add(account.debt).ok_or(Rejected::OVERFLOW)?;
+    let kept = account.debt.min(account.claim.max(0));
+    let lost = owed_pool.checked_add(account.debt - kept).ok_or(Rejected::OVERFLOW)?;
     account.claim += owed_pool;
-    account.debt = 0;
+    account.debt = kept;
     Ok(lost)
 }

@@ -65,7 +65,9 @@ pub fn run(loaded: &Loaded, request: &RunRequest, watch: &dyn Watch) -> Result<R
         watch.finished_world(seed);
         Ok(world)
     })?;
-    let command = reproduce(request, Worlds { seed: request.seed, seeds: request.seeds, steps: request.steps });
+    // An interrupted run is reproduced by the worlds it finished.
+    let seeds = u32::try_from(worlds.len()).unwrap_or(u32::MAX);
+    let command = reproduce(request, Worlds { seed: request.seed, seeds, steps: request.steps });
     let report = report(loaded, request, &worlds, command)?;
     if let Some(store) = store {
         let written = worlds.into_iter().flat_map(|world| world.written).collect();
@@ -228,6 +230,7 @@ mod tests {
         let watch = Onlooker { interrupts: true, ..Onlooker::default() };
         let report = run(&load(&request).unwrap(), &request, &watch).unwrap();
         assert!(report.interrupted);
+        assert!(!report.command.contains("--seeds"), "one world reproduces it: {}", report.command);
         assert_eq!((report.seeds, report.worlds), (vec![1], 1));
     }
 

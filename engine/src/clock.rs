@@ -30,8 +30,9 @@ pub struct Now {
 impl Now {
     /// How many multiples of `period` fall into this step (its start excluded, its end included).
     #[must_use]
-    pub const fn crossings(&self, period: Span) -> u64 {
-        if period.0 == 0 { 0 } else { (self.time + self.dt.0) / period.0 - self.time / period.0 }
+    pub fn crossings(&self, period: Span) -> u64 {
+        let by = |time: Millis| time.checked_div(period.0).unwrap_or(0);
+        by(self.time + self.dt.0) - by(self.time)
     }
 }
 

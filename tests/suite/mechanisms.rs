@@ -301,3 +301,49 @@ fn prices_move_by_the_time_that_passed_across_a_change_of_step() {
         .sum();
     within_standard_errors(squares / n as f64, 1.0 / 365.0, (2.0 / n as f64).sqrt() / 365.0);
 }
+
+#[test]
+fn published_noise_is_what_the_median_of_the_nodes_leaves() {
+    let variance = |noise: &str| {
+        let prices = r#"{"TOK": (start: 1.0, process: Fixed)}"#;
+        let feed = format!(r#"{{"TOK": (sources: ["TOK"], heartbeat: "1s", deviation: 0.0, {noise})}}"#);
+        let mut simulation = start(&small(&[("market.prices", prices), ("protocol.feeds", &feed)]), 1);
+        let steps = 1500;
+        let mut squares = 0.0;
+        for _ in 0..steps {
+            drive(&mut simulation, 1, |_, _| {});
+            squares += seen(&simulation, Kind::Feed, "price", 0).ln().powi(2);
+        }
+        squares / f64::from(steps)
+    };
+    // Var of the median of three unit normals is 0.448671 (order statistics); noise that is shared does not average out.
+    let error = (2.0_f64 / 1500.0).sqrt();
+    within_standard_errors(variance("own_noise: 0.01") / 1e-4, 0.448_671, 0.448_671 * error * 1.1);
+    within_standard_errors(variance("common_noise: 0.01") / 1e-4, 1.0, error);
+}
+
+#[test]
+fn a_partial_liquidation_restores_the_target_health() {
+    let prices = r#"{"TOK": (start: 1.0, process: Replay(points: [(at: "0s", price: 1.0), (at: "10s", price: 1.0), (at: "11s", price: 0.9)]))}"#;
+    let scenario = small(&[
+        ("market.prices", prices),
+        ("protocol.feeds", r#"{"TOK": (sources: ["TOK"], heartbeat: "1s", deviation: 0.0)}"#),
+        (
+            "protocol.markets",
+            r#"{"TOK-PERP": (feed: "TOK", base: "TOK", imr: 0.1, mmr: 0.05, fee: 0.0, skew_scale: 1e17)}"#,
+        ),
+        ("protocol.liquidation", "(penalty: 0.01, target_health: 1.2)"),
+    ]);
+    let mut simulation = start(&scenario, 1);
+    drive(&mut simulation, 5, |_, _| {});
+    act(&mut simulation, TRADER, 0, "open", &[MARKET, Value::Number(7000.0)]).expect("a long");
+    drive(&mut simulation, 8, |_, _| {});
+    // 300 of collateral against 315 of maintenance: below it, but not by half.
+    let account = handle(Kind::Account, TRADER);
+    act(&mut simulation, 7, 0, "liquidate", &[account, Value::Number(1.0)]).expect("a liquidation");
+    let health = own(&simulation, "equity", TRADER, 0) / own(&simulation, "mmr", TRADER, 0);
+    assert!((health - 1.2).abs() < 1e-3, "{health}");
+    assert_eq!(act(&mut simulation, 7, 0, "liquidate", &[account, Value::Number(1.0)]), Err(Rejected::HEALTHY));
+    let rewards = own(&simulation, "cash", 7, 0);
+    assert!(rewards > 0.0, "the keeper was paid");
+}

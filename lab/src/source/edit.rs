@@ -130,7 +130,11 @@ impl Missing<'_> {
     }
 }
 
-/// A new field or key at the end of `node`; names that are missing on the way become structs.
+/// Fields whose value is a map from names, wherever a scenario has them.
+const MAPS: [&str; 10] =
+    [TABLES, "assets", "feeds", "markets", "prices", "venues", "inventory", "wallet", "params", "bind"];
+
+/// A new field or key at the end of `node`; names that are missing on the way become maps or structs, by their name.
 fn addition(composed: &Composed, node: &Node, missing: &Missing) -> Result<Change, Problem> {
     let keys = match &node.kind {
         _ if missing.at_top() && !missing.may_be_added() => return Err(missing.absent(node)),
@@ -161,13 +165,17 @@ fn addition(composed: &Composed, node: &Node, missing: &Missing) -> Result<Chang
 }
 
 fn nested(missing: &Missing, mut opening: String, on_the_way: &[&str]) -> Result<Vec<Patch>, Problem> {
-    let table = missing.at_top() && first(missing.rest) == TABLES;
+    let mut closing = String::new();
+    let (mut parent, _) = missing.names();
     for &name in on_the_way {
-        if table {
+        if MAPS.contains(&parent) {
             opening.push_str(&format!("{{{}: ", quote(name)));
+            closing.insert(0, '}');
         } else {
             opening.push_str(&format!("({}: ", field(missing, name)?));
+            closing.insert(0, ')');
         }
+        parent = name;
     }
     let offset = missing.over.path.len() - missing.rest.len();
     let around = |text| Patch { text, source: missing.source, offset, width: Some(missing.rest.len()) };
@@ -180,8 +188,7 @@ fn nested(missing: &Missing, mut opening: String, on_the_way: &[&str]) -> Result
         let (alone, node) = missing.over.parsed()?;
         exact(&alone, &node, missing.source, offset)
     };
-    let close = if table { "}" } else { ")" };
-    Ok(vec![around(opening), value, around(close.repeat(on_the_way.len()))])
+    Ok(vec![around(opening), value, around(closing)])
 }
 
 fn field(missing: &Missing, name: &str) -> Result<String, Problem> {
@@ -226,6 +233,14 @@ mod tests {
     fn document(sets: &[&str]) -> Result<Document, Problem> {
         let sets: Result<Vec<Override>, Problem> = sets.iter().map(|set| set.parse()).collect();
         Document::from_text("x.ron", TEXT, &sets?)
+    }
+
+    #[test]
+    fn absent_maps_are_made_as_maps() {
+        let document =
+            document(&["population.makers.params.size=0.5", "population.makers.wallet.A/B=Fixed(1)"]).unwrap();
+        assert_eq!(document.raw("population.makers.params"), Some("{\"size\": 0.5}"));
+        assert_eq!(document.raw("population.makers.wallet"), Some("{\"A/B\": Fixed(1)}"));
     }
 
     /// `set` puts `expected` at `path`, which is then placed at `column` of the `--set`.

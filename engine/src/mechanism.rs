@@ -12,6 +12,7 @@ use crate::domain::Groups;
 use crate::ledger::{AssetId, Bucket, GroupId, Ledger, Slot};
 use crate::phase::{Half, Phase};
 use crate::registry::{Directory, Kind, Registry};
+use crate::rule::{RuleFn, RuleKind};
 use crate::scenario::{Scenario, SetupError};
 use crate::units::{Amount, Price, Rounding, pow10, whole};
 
@@ -180,6 +181,20 @@ impl Setup<'_> {
             what: "asset",
             name: name.to_owned(),
             known: assets.names.clone(),
+        })
+    }
+
+    /// The rule of `kind` called `name`, found at `path`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn rule(&self, kind: RuleKind, what: &'static str, name: &str, path: &str) -> Result<RuleFn, SetupError> {
+        let rules = || self.world.resource::<Registry>().rules.iter().filter(|rule| rule.kind == kind);
+        rules().find(|rule| rule.name == name).map(|rule| rule.eval).ok_or_else(|| SetupError::Name {
+            path: path.to_owned(),
+            what,
+            name: name.to_owned(),
+            known: rules().map(|rule| rule.name.to_owned()).collect(),
         })
     }
 

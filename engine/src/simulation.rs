@@ -226,12 +226,6 @@ impl Simulation {
         replies
     }
 
-    /// Steps that the scenario's clock plans.
-    #[must_use]
-    pub fn planned_steps(&self) -> u64 {
-        self.clock.steps()
-    }
-
     /// Steps done.
     #[must_use]
     pub const fn steps_done(&self) -> u64 {

@@ -2,7 +2,7 @@
 
 use bevy_ecs::change_detection::Mut;
 use bevy_ecs::component::{Component, Mutable};
-use bevy_ecs::prelude::{Entity, Resource, World};
+use bevy_ecs::prelude::{Entity, World};
 
 use crate::action::Rejected;
 use crate::domain::{Account, AccountId, Agent, AgentId, Roster};
@@ -77,15 +77,6 @@ impl<'w> Tx<'w> {
             }));
         }
         self.world.get_mut::<C>(entity)
-    }
-
-    /// A resource to change; its pre-image is kept while a scope is open.
-    pub fn write_resource<R: Resource<Mutability = Mutable> + Clone>(&mut self) -> Mut<'_, R> {
-        if self.depth > 0 {
-            let image = self.world.resource::<R>().clone();
-            self.undo.push(Box::new(move |world| *world.resource_mut::<R>() = image));
-        }
-        self.world.resource_mut::<R>()
     }
 
     /// Moves value in the ledger.

@@ -6,7 +6,7 @@ use crate::domain::{
     Account, AccountId, Agent, AgentId, Cohorts, External, Funds, Groups, Market, MarketTerms, Position, Positions,
     Risk, Roster, Venue,
 };
-use crate::ledger::{AssetId, GroupId, Ledger};
+use crate::ledger::{AssetId, GroupId, Ledger, Slot};
 use crate::math::margin;
 use crate::mechanism::Assets;
 use crate::registry::{Directory, Kind, part};
@@ -100,22 +100,35 @@ pub fn initial_collateral(world: &World, account: &Account, positions: &Position
     total
 }
 
+/// An account by id, with its positions.
+#[must_use]
+pub fn account(world: &World, id: AccountId) -> Option<(&Account, &Positions)> {
+    let entity = world.resource::<Roster>().account(id)?;
+    Some((world.get::<Account>(entity)?, world.get::<Positions>(entity)?))
+}
+
+/// Every account with its positions, in id order.
+pub fn every_account(world: &World) -> impl Iterator<Item = (&Account, &Positions)> {
+    let entities = world.resource::<Roster>().accounts().iter();
+    entities.filter_map(|entity| Some((world.get::<Account>(*entity)?, world.get::<Positions>(*entity)?)))
+}
+
 /// The accounts with open positions and their risk, in id order.
-pub fn open_accounts(world: &World) -> impl Iterator<Item = (AccountId, Risk)> + '_ {
-    world.resource::<Roster>().accounts().iter().filter_map(|entity| {
-        let (account, positions) = (world.get::<Account>(*entity)?, world.get::<Positions>(*entity)?);
-        (!positions.0.is_empty()).then(|| (account.id, risk(world, account, positions)))
-    })
+pub fn open_accounts(world: &World) -> impl Iterator<Item = (&Account, &Positions, Risk)> {
+    let open = every_account(world).filter(|(_, positions)| !positions.0.is_empty());
+    open.map(|(account, positions)| (account, positions, risk(world, account, positions)))
+}
+
+/// What an account could withdraw if the protocol were liquid; negative when its collateral falls short.
+#[must_use]
+pub fn free_collateral(world: &World, account: &Account, positions: &Positions) -> Amount {
+    initial_collateral(world, account, positions).saturating_sub(risk(world, account, positions).imr)
 }
 
 /// An agent's accounts with their positions.
 pub fn accounts<'w>(world: &'w World, agent: &Agent) -> impl Iterator<Item = (&'w Account, &'w Positions)> {
     let first = agent.first_account.0;
-    let roster = world.resource::<Roster>();
-    (first..first + u32::from(agent.accounts)).filter_map(move |id| {
-        let entity = roster.account(AccountId(id))?;
-        Some((world.get::<Account>(entity)?, world.get::<Positions>(entity)?))
-    })
+    (first..first + u32::from(agent.accounts)).filter_map(move |id| account(world, AccountId(id)))
 }
 
 /// Net collateral of all of an agent's accounts.
@@ -195,10 +208,7 @@ fn adjustments(world: &World) -> Vec<i128> {
     let find = |name: &str| groups.0.iter().position(|known| known == name);
     let (pool, deposits) = (find(POOL), find(DEPOSITS));
     let ledger = world.resource::<Ledger>();
-    for entity in world.resource::<Roster>().accounts() {
-        let (Some(account), Some(positions)) = (world.get::<Account>(*entity), world.get::<Positions>(*entity)) else {
-            continue;
-        };
+    for (account, positions) in every_account(world) {
         let Some(owner) = agent(world, account.owner) else { continue };
         let group = usize::from(world.resource::<Cohorts>().0[usize::from(owner.cohort.0)].group.0);
         let cash = i128::from(ledger.balance(account.margin));
@@ -231,12 +241,19 @@ pub fn solvency(world: &World) -> i128 {
         + i128::from(ledger.balance(funds.insurance))
         + i128::from(ledger.balance(funds.deposits))
         - i128::from(funds.deposit_claims);
-    for entity in world.resource::<Roster>().accounts() {
-        if let (Some(account), Some(positions)) = (world.get::<Account>(*entity), world.get::<Positions>(*entity)) {
-            let nc = i128::from(risk(world, account, positions).nc);
-            // Net collateral is net of what was borrowed, so the deposits' loan is counted here.
-            net += i128::from(ledger.balance(account.margin)) - nc.max(0);
-        }
+    for (account, positions) in every_account(world) {
+        let nc = i128::from(risk(world, account, positions).nc);
+        // Net collateral is net of what was borrowed, so the deposits' loan is counted here.
+        net += i128::from(ledger.balance(account.margin)) - nc.max(0);
     }
     net
+}
+
+/// The balance of one of the protocol's funds, in coins.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn fund(world: &World, pick: fn(&Funds) -> Slot) -> f64 {
+    let scale = world.resource::<Assets>().settlement_scale();
+    let balance = |funds| world.resource::<Ledger>().balance(pick(funds)) as f64 / scale;
+    part::<Funds>(world, Kind::Protocol, 0).map_or(0.0, balance)
 }

@@ -7,7 +7,7 @@ use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejecte
 use crate::clock::Now;
 use crate::domain::{
     Account, AccountId, AgentId, CohortId, Cohorts, Funds, LiquidationRoute, LiquidationTerms, Market, MarketTerms,
-    Position, Positions, Risk, Roster,
+    Position, Positions, Risk,
 };
 use crate::event::{Event, EventTable};
 use crate::inquiry::{Inquiries, Inquiry};
@@ -120,17 +120,15 @@ fn offer_underwater_accounts(world: &mut World) {
     let now = *world.resource::<Now>();
     let offered_by = |time: Millis| libm::floor(terms.throughput * Span(time).seconds());
     let limit = (offered_by(now.time + now.dt.0) - offered_by(now.time)) as usize;
-    let mut underwater: Vec<(AccountId, Risk)> =
-        valuation::open_accounts(world).filter(|(_, risk)| risk.nc < risk.mmr).collect();
+    let short = valuation::open_accounts(world).filter(|(_, _, risk)| risk.nc < risk.mmr);
+    let mut underwater: Vec<(Amount, AccountId, AgentId)> =
+        short.map(|(account, _, risk)| (risk.nc.saturating_sub(risk.mmr), account.id, account.owner)).collect();
     let count = Amount::try_from(underwater.len()).unwrap_or(Amount::MAX);
-    underwater.sort_by_key(|(id, risk)| (risk.nc.saturating_sub(risk.mmr), *id));
+    underwater.sort();
     underwater.truncate(limit);
-    let owner = |id: AccountId| account_at(world, id.0 as usize).map(|(account, _)| account.owner);
-    let underwater: Vec<(AccountId, AgentId)> =
-        underwater.into_iter().filter_map(|(id, _)| Some((id, owner(id)?))).collect();
     let keepers: Vec<(CohortId, Vec<AgentId>)> = keepers(world);
     let mut inquiries = world.resource_mut::<Inquiries>();
-    for (account, owner) in underwater {
+    for (_, account, owner) in underwater {
         for (cohort, agents) in &keepers {
             let subject = Some(Handle { kind: Kind::Account, index: account.0 });
             let agents = agents.iter().copied().filter(|agent| *agent != owner).collect();
@@ -296,8 +294,7 @@ fn affordable(tx: &Tx<'_>, keeper: AccountId, place: usize) -> Result<Amount, Re
     let entity = tx.account_entity(keeper)?;
     let (account, positions) = (tx.get::<Account>(entity)?, tx.get::<Positions>(entity)?);
     let held = position(tx, keeper, place)?.map_or(0, |position| position.size.abs());
-    let free = valuation::initial_collateral(tx.world(), account, positions)
-        .saturating_sub(valuation::risk(tx.world(), account, positions).imr);
+    let free = valuation::free_collateral(tx.world(), account, positions);
     let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let terms = part::<MarketTerms>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let mut size = whole(
@@ -359,8 +356,7 @@ fn declare_view(registry: &mut Registry) {
 }
 
 fn account_at(world: &World, place: usize) -> Option<(&Account, &Positions)> {
-    let entity = world.resource::<Roster>().account(AccountId(u32::try_from(place).ok()?))?;
-    Some((world.get::<Account>(entity)?, world.get::<Positions>(entity)?))
+    valuation::account(world, AccountId(u32::try_from(place).ok()?))
 }
 
 fn read_position(world: &World, place: usize, read: impl Fn(&Position, &Market) -> f64) -> Option<f64> {

@@ -82,7 +82,7 @@ impl Mechanism for Margin {
                 name: "deposits_liquid",
                 unit: "coins",
                 doc: "Deposits not lent out.",
-                read: |world, _| Cell::Float(deposits(world)),
+                read: |world, _| Cell::Float(valuation::fund(world, |funds| funds.deposits)),
             },
             Probe {
                 kind: Kind::Protocol,
@@ -165,7 +165,7 @@ fn withdraw(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Reject
     crate::settlement::settle(tx, id)?;
     let entity = tx.account_entity(id)?;
     let funds = tx.get::<Funds>(tx.protocol()?)?.clone();
-    let free = free_collateral(tx.world(), tx.get::<Account>(entity)?, tx.get::<Positions>(entity)?);
+    let free = valuation::free_collateral(tx.world(), tx.get::<Account>(entity)?, tx.get::<Positions>(entity)?);
     let account = tx.account(id)?;
     let cash = tx.balance(account.margin);
     let payable = free.min(cash.saturating_add(tx.balance(funds.deposits))).max(0);
@@ -195,27 +195,9 @@ fn priced_on_stale_marks(tx: &Tx<'_>, id: AccountId) -> Result<bool, Rejected> {
     Ok(positions.0.iter().any(|position| stale(position.market)))
 }
 
-/// What an account could withdraw if the protocol were liquid.
-fn free_collateral(world: &World, account: &Account, positions: &Positions) -> Amount {
-    let needed = valuation::risk(world, account, positions).imr;
-    valuation::initial_collateral(world, account, positions).saturating_sub(needed)
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn deposits(world: &World) -> f64 {
-    let scale = world.resource::<Assets>().settlement_scale();
-    part::<Funds>(world, Kind::Protocol, 0)
-        .map_or(0.0, |funds| world.resource::<Ledger>().balance(funds.deposits) as f64 / scale)
-}
-
 #[allow(clippy::cast_precision_loss)]
 fn lent(world: &World) -> f64 {
-    let roster = world.resource::<crate::domain::Roster>();
-    let debts = roster
-        .accounts()
-        .iter()
-        .filter_map(|entity| world.get::<Account>(*entity))
-        .map(|account| i128::from(account.debt));
+    let debts = valuation::every_account(world).map(|(account, _)| i128::from(account.debt));
     debts.sum::<i128>() as f64 / world.resource::<Assets>().settlement_scale()
 }
 
@@ -247,7 +229,7 @@ fn declare_view(registry: &mut Registry) {
             "coins",
             "What could be withdrawn if the protocol were liquid; negative when short.",
             |world, rows, out| {
-                gather_account(world, rows, out, free_collateral);
+                gather_account(world, rows, out, valuation::free_collateral);
             },
         ),
         own(OwnScope::Account, "imr", "coins", "Initial requirement.", |world, rows, out| {

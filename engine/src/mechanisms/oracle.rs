@@ -156,15 +156,7 @@ impl Mechanism for Oracle {
 
 fn open_feed(setup: &mut Setup<'_>, name: &str, terms: FeedTerms) -> Result<(), SetupError> {
     let path = format!("{FEEDS}.{name}");
-    let registry = setup.world.resource::<Registry>();
-    let rules: Vec<&Rule> = registry.rules.iter().filter(|rule| rule.kind == RuleKind::Aggregate).collect();
-    let rule =
-        rules.iter().find(|rule| rule.name == terms.rule).map(|rule| rule.eval).ok_or_else(|| SetupError::Name {
-            path: format!("{path}.rule"),
-            what: "aggregation rule",
-            name: terms.rule.clone(),
-            known: rules.iter().map(|rule| rule.name.to_owned()).collect(),
-        })?;
+    let rule = setup.rule(RuleKind::Aggregate, "aggregation rule", &terms.rule, &format!("{path}.rule"))?;
     let sources =
         terms.sources.iter().map(|source| find_source(setup, source, &path)).collect::<Result<Vec<_>, _>>()?;
     if sources.is_empty() {

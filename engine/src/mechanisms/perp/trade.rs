@@ -119,6 +119,5 @@ pub(super) fn venue_depth(world: &World, place: usize) -> f64 {
 pub(in crate::mechanisms) fn check_initial(tx: &Tx<'_>, id: AccountId) -> Result<(), Rejected> {
     let entity = tx.account_entity(id)?;
     let (account, positions) = (tx.get::<Account>(entity)?, tx.get::<Positions>(entity)?);
-    let needed = valuation::risk(tx.world(), account, positions).imr;
-    if valuation::initial_collateral(tx.world(), account, positions) < needed { Err(Rejected::MARGIN) } else { Ok(()) }
+    if valuation::free_collateral(tx.world(), account, positions) < 0 { Err(Rejected::MARGIN) } else { Ok(()) }
 }

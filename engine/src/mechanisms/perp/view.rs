@@ -5,8 +5,7 @@ use bevy_ecs::prelude::World;
 use super::funding::funding_rate;
 use super::trade::{cap, venue_depth};
 use crate::clock::Now;
-use crate::domain::{Funds, Market, MarketTerms, Position};
-use crate::ledger::Ledger;
+use crate::domain::{Market, MarketTerms, Position};
 use crate::mechanism::Assets;
 use crate::probe::{Cell, Probe};
 use crate::registry::{Kind, Registry, part};
@@ -38,11 +37,8 @@ fn term(world: &World, place: usize, pick: fn(&MarketTerms) -> f64) -> f64 {
     part::<MarketTerms>(world, Kind::Market, place).map_or(0.0, pick)
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn pool_liquid(world: &World) -> f64 {
-    let scale = world.resource::<Assets>().settlement_scale();
-    part::<Funds>(world, Kind::Protocol, 0)
-        .map_or(0.0, |funds| world.resource::<Ledger>().balance(funds.pool) as f64 / scale)
+    valuation::fund(world, |funds| funds.pool)
 }
 
 pub(super) fn declare_view(registry: &mut Registry) {

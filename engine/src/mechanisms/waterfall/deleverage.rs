@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bevy_ecs::prelude::World;
 
 use crate::action::Rejected;
-use crate::domain::{AccountId, Market, Position, Positions, Roster};
+use crate::domain::{AccountId, Market, Position, Positions};
 use crate::event::{Event, EventTable};
 use crate::math::liquidation::bankruptcy_price;
 use crate::mechanisms::perp;
@@ -99,13 +99,13 @@ fn ranked(world: &World, side: (usize, bool), rank: RuleFn) -> Vec<AccountId> {
     let Some(market) = part::<Market>(world, Kind::Market, place) else { return Vec::new() };
     let mut ids = Vec::new();
     let mut columns: [Vec<f64>; 4] = Default::default();
-    for (id, risk) in valuation::open_accounts(world) {
-        let entity = world.resource::<Roster>().account(id);
-        let position = entity.and_then(|entity| world.get::<Positions>(entity)?.in_market(place));
-        let Some(position) = position.filter(|position| (position.size > 0) == long) else { continue };
+    for (account, positions, risk) in valuation::open_accounts(world) {
+        let Some(position) = positions.in_market(place).filter(|position| (position.size > 0) == long) else {
+            continue;
+        };
         let profit = valuation::profit(market, position);
         if profit > 0 && risk.nc > 0 {
-            ids.push(id);
+            ids.push(account.id);
             let entry = position.cost.abs().max(1) as f64;
             let row = [profit as f64, entry, valuation::notional(market, position.size), risk.nc as f64];
             for (column, value) in columns.iter_mut().zip(row) {

@@ -7,7 +7,7 @@ use bevy_ecs::prelude::{Component, World};
 use serde::Deserialize;
 
 use crate::action::Rejected;
-use crate::domain::{Account, AccountId, Funds, LiquidationRoute, LiquidationTerms, Market, Positions, Roster};
+use crate::domain::{Account, AccountId, Funds, LiquidationRoute, LiquidationTerms, Market, Positions};
 use crate::event::{Event, EventTable};
 use crate::ledger::Ledger;
 use crate::mechanism::{Assets, Mechanism, Setup};
@@ -118,7 +118,9 @@ impl Mechanism for Waterfall {
             probe("deficits", "Losses beyond margin so far.", |world, _| {
                 Cell::Float(loss(world, |losses| losses.deficits))
             }),
-            probe("insurance_fund", "The insurance fund.", |world, _| Cell::Float(insurance(world))),
+            probe("insurance_fund", "The insurance fund.", |world, _| {
+                Cell::Float(valuation::fund(world, |funds| funds.insurance))
+            }),
             probe("deleveraged", "Profit given up by auto-deleveraging so far.", |world, _| {
                 Cell::Float(loss(world, |losses| losses.deleveraged))
             }),
@@ -140,17 +142,8 @@ impl Mechanism for Waterfall {
         if !layers.contains(&Layer::Margin) {
             layers.insert(0, Layer::Margin);
         }
-        let registry = setup.world.resource::<Registry>();
-        let rules: Vec<&Rule> = registry.rules.iter().filter(|rule| rule.kind == RuleKind::DeleverageRank).collect();
-        let rank =
-            rules.iter().find(|rule| rule.name == block.deleverage_rank).map(|rule| rule.eval).ok_or_else(|| {
-                SetupError::Name {
-                    path: format!("{WATERFALL}.deleverage_rank"),
-                    what: "deleveraging rule",
-                    name: block.deleverage_rank.clone(),
-                    known: rules.iter().map(|rule| rule.name.to_owned()).collect(),
-                }
-            })?;
+        let path = format!("{WATERFALL}.deleverage_rank");
+        let rank = setup.rule(RuleKind::DeleverageRank, "deleveraging rule", &block.deleverage_rank, &path)?;
         setup.protocol((Order { layers, rank }, Losses::default()));
         setup.state::<Losses>();
         setup.system(Phase::Liquidate, Half::Settle, resolve_bankrupt_accounts);
@@ -164,19 +157,13 @@ fn loss(world: &World, pick: fn(&Losses) -> Amount) -> f64 {
     part::<Losses>(world, Kind::Protocol, 0).map_or(0.0, |losses| pick(losses) as f64 / scale)
 }
 
-#[allow(clippy::cast_precision_loss)]
-fn insurance(world: &World) -> f64 {
-    let scale = world.resource::<Assets>().settlement_scale();
-    part::<Funds>(world, Kind::Protocol, 0)
-        .map_or(0.0, |funds| world.resource::<Ledger>().balance(funds.insurance) as f64 / scale)
-}
-
 /// Losses that are final are resolved; where winners are deleveraged, bankrupt accounts are closed at once as well,
 /// otherwise keepers close them first.
 fn resolve_bankrupt_accounts(world: &mut World) {
     let mut bankrupt = empty_handed(world);
     if closes_bankrupt_accounts(world) {
-        bankrupt.extend(valuation::open_accounts(world).filter(|(_, risk)| risk.nc < 0).map(|(id, _)| id));
+        bankrupt
+            .extend(valuation::open_accounts(world).filter(|(_, _, risk)| risk.nc < 0).map(|(account, ..)| account.id));
     }
     bankrupt.sort();
     let mut queues = Queues::default();
@@ -189,11 +176,9 @@ fn resolve_bankrupt_accounts(world: &mut World) {
 /// Accounts that owe more than they have and hold no position that could still make up for it.
 fn empty_handed(world: &World) -> Vec<AccountId> {
     let ledger = world.resource::<Ledger>();
-    let accounts = world.resource::<Roster>().accounts().iter().filter_map(|entity| {
-        let (account, positions) = (world.get::<Account>(*entity)?, world.get::<Positions>(*entity)?);
-        (positions.0.is_empty() && valuation::balance(ledger, account) < 0).then_some(account.id)
-    });
-    accounts.collect()
+    let owing = valuation::every_account(world)
+        .filter(|(account, positions)| positions.0.is_empty() && valuation::balance(ledger, account) < 0);
+    owing.map(|(account, _)| account.id).collect()
 }
 
 /// Whether bankrupt accounts are closed by the waterfall itself, in the step in which they are found.
@@ -306,8 +291,7 @@ fn socialize(tx: &mut Tx<'_>, id: AccountId, need: Amount) -> Result<Amount, Rej
 /// The other accounts with what each can pay without going bankrupt itself: cash, but no more than its net collateral.
 fn solvent(world: &World, except: AccountId) -> Vec<(crate::ledger::Slot, Amount)> {
     let ledger = world.resource::<Ledger>();
-    let accounts = world.resource::<Roster>().accounts().iter().filter_map(|entity| {
-        let (account, positions) = (world.get::<Account>(*entity)?, world.get::<Positions>(*entity)?);
+    let accounts = valuation::every_account(world).filter_map(|(account, positions)| {
         let means = ledger.balance(account.margin).min(valuation::risk(world, account, positions).nc);
         (account.id != except && means > 0).then_some((account.margin, means))
     });

@@ -15,6 +15,19 @@ pub fn swap_out(input: Amount, reserve_in: Amount, reserve_out: Amount, fee_ppm:
     Amount::try_from(out).ok()
 }
 
+/// The smallest input that [`swap_out`] pays at least `output` for; `None` when the reserve has not got as much, or the
+/// input leaves 64 bits.
+#[must_use]
+pub fn swap_in(output: Amount, reserve_in: Amount, reserve_out: Amount, fee_ppm: u32) -> Option<Amount> {
+    if output <= 0 || reserve_in <= 0 || output >= reserve_out || fee_ppm >= 1_000_000 {
+        return (output == 0).then_some(0);
+    }
+    let (wanted, paid_in) = (u128::try_from(output).ok()?, u128::try_from(reserve_in).ok()?);
+    let net = (wanted * paid_in).div_ceil(u128::try_from(reserve_out - output).ok()?);
+    let gross = net.checked_mul(1_000_000)?.div_ceil(u128::from(1_000_000 - fee_ppm));
+    Amount::try_from(gross).ok()
+}
+
 /// Quote spent to multiply the price by `multiple` without fees: y(√k − 1) for k ≥ 1, and its base-side mirror below.
 #[must_use]
 pub fn cost_of_multiple(quote_reserve: f64, multiple: f64) -> f64 {
@@ -43,6 +56,17 @@ mod tests {
         assert_eq!(swap_out(10_000_000, 100_000_000, 100_000_000, 3_000), Some(9_066_108));
         assert_eq!(swap_out(1, 0, 5, 0), None);
         assert_eq!(swap_out(i64::MAX, i64::MAX, i64::MAX, 0), Some(i64::MAX / 2));
+    }
+
+    #[test]
+    fn the_input_for_an_output_is_the_smallest_that_pays_it() {
+        for (output, fee) in [(9_090_909, 0), (9_066_108, 3_000), (1, 0), (99_999_999, 500_000), (50_000_000, 1)] {
+            let input = swap_in(output, 100_000_000, 100_000_000, fee).expect("within the reserve");
+            let paid = |input| swap_out(input, 100_000_000, 100_000_000, fee).expect("within 64 bits");
+            assert!(paid(input) >= output && paid(input - 1) < output, "{output} {fee}: {input}");
+        }
+        assert_eq!(swap_in(100_000_000, 1, 100_000_000, 0), None);
+        assert_eq!(swap_in(0, 1, 1, 0), Some(0));
     }
 
     #[test]

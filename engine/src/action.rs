@@ -1,6 +1,7 @@
 //! What agents can ask for: typed actions, the arguments they carry, and the reasons for which they are refused.
 
 use crate::registry::{Handle, Kind};
+use crate::scenario::Role;
 use crate::tx::Tx;
 use crate::units::{Amount, Rounding, whole};
 
@@ -23,6 +24,8 @@ impl Rejected {
     pub const STALE: Self = Self::new("stale_price");
     pub const CAP: Self = Self::new("open_interest_cap");
     pub const HEALTHY: Self = Self::new("account_is_healthy");
+    pub const HALTED: Self = Self::new("market_halted");
+    pub const REDUCE_ONLY: Self = Self::new("reduce_only");
     pub const LIQUIDITY: Self = Self::new("insufficient_liquidity");
 
     /// A refusal for `reason`.
@@ -78,6 +81,29 @@ pub enum Receiver {
     Account,
 }
 
+/// Who may take an action.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Who {
+    /// Every role.
+    Everyone,
+    /// These roles of the public, and attackers, who may do whatever the public may.
+    Public(&'static [Role]),
+    /// These roles alone: the protocol appointed them.
+    Appointed(&'static [Role]),
+}
+
+impl Who {
+    /// Whether `role` may take the action.
+    #[must_use]
+    pub fn admits(self, role: Role) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Public(roles) => role == Role::Attacker || roles.contains(&role),
+            Self::Appointed(roles) => roles.contains(&role),
+        }
+    }
+}
+
 /// One kind of action: its name, its arguments, and what it does.
 #[derive(Clone, Copy, Debug)]
 pub struct ActionSpec {
@@ -85,8 +111,8 @@ pub struct ActionSpec {
     pub name: &'static str,
     /// Where scripts find it.
     pub receiver: Receiver,
-    /// The roles that may take it; empty means every role.
-    pub roles: &'static [crate::scenario::Role],
+    /// Who may take it.
+    pub who: Who,
     /// The arguments in order.
     pub args: &'static [ArgSpec],
     /// One line.

@@ -6,9 +6,9 @@ use bevy_ecs::prelude::{IntoScheduleConfigs, World};
 use bevy_ecs::schedule::{LogLevel, Schedule, ScheduleBuildSettings, SingleThreadedExecutor};
 
 use crate::clock::Now;
-use crate::domain::{Cohorts, Groups};
+use crate::domain::{Cohorts, Groups, Parameter, Votable};
 use crate::event::Events;
-use crate::inquiry::{Answers, Inquiries};
+use crate::inquiry::{Answers, Inquiries, Listeners};
 use crate::ledger::Ledger;
 use crate::mechanism::{Assets, MechanismSet, Stage};
 use crate::phase::{Half, LiquidationTiming, Phase};
@@ -77,7 +77,26 @@ pub(crate) fn install_core(world: &mut World, scenario: &Scenario, options: Opti
     world.init_resource::<Refusals>();
     world.init_resource::<Inquiries>();
     world.init_resource::<Answers>();
+    world.init_resource::<Listeners>();
     Ok(())
+}
+
+/// Makes every parameter of every thing a thing of its own, named by its path, where they can be voted on.
+pub(crate) fn list_parameters(world: &mut World) {
+    if !world.contains_resource::<Votable>() {
+        return;
+    }
+    let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());
+    let mut parameters = Vec::new();
+    for (spec, param) in registry.params.iter().enumerate() {
+        let carriers =
+            directory.names(param.kind).enumerate().filter(|(thing, _)| (param.read)(world, *thing).is_some());
+        parameters.extend(carriers.map(|(thing, name)| (param.path(name), Parameter { spec, thing })));
+    }
+    for (path, parameter) in parameters {
+        let entity = world.spawn(parameter).id();
+        world.resource_mut::<Directory>().add(Kind::Parameter, &path, entity);
+    }
 }
 
 /// Refuses parameters outside their bounds.

@@ -2,7 +2,8 @@
 
 use bevy_ecs::prelude::Resource;
 
-use crate::domain::{AccountId, AgentId};
+use crate::domain::{AccountId, AgentId, Change};
+use crate::registry::Handle;
 use crate::units::Amount;
 
 /// The table an event belongs to.
@@ -10,8 +11,22 @@ use crate::units::Amount;
 pub enum EventTable {
     /// Positions taken or closed by liquidation.
     Liquidations,
+    /// Stake put in, asked back and taken out.
+    Stakes,
+    /// Stake cut, and what it raised.
+    Slashes,
+    /// Votes cast.
+    Votes,
+    /// Proposals on their way, and the parameters they change.
+    Governance,
     /// Waterfall stages and everything else.
     Events,
+}
+
+impl EventTable {
+    /// Every table.
+    pub const ALL: [Self; 6] =
+        [Self::Liquidations, Self::Stakes, Self::Slashes, Self::Votes, Self::Governance, Self::Events];
 }
 
 /// One thing that happened.
@@ -25,21 +40,23 @@ pub struct Event {
     pub agent: Option<AgentId>,
     /// On which margin account.
     pub account: Option<AccountId>,
-    /// In which market, by place.
-    pub market: Option<usize>,
-    /// Signed size in the base asset's smallest unit.
+    /// To which thing: a market, a vault, a proposal.
+    pub thing: Option<Handle>,
+    /// Signed size in the base asset's smallest unit; stake; the weight of a vote.
     pub size: Amount,
     /// Price in quote per base, 0 when none applies.
     pub price: f64,
     /// Amount in the settlement asset's smallest unit.
     pub amount: Amount,
+    /// The parameter that changes.
+    pub change: Option<Change>,
 }
 
 impl Event {
     /// An event of `table` with nothing else set.
     #[must_use]
     pub const fn new(table: EventTable, what: &'static str) -> Self {
-        Self { table, what, agent: None, account: None, market: None, size: 0, price: 0.0, amount: 0 }
+        Self { table, what, agent: None, account: None, thing: None, size: 0, price: 0.0, amount: 0, change: None }
     }
 }
 

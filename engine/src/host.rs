@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::action::Intent;
 use crate::clock::Now;
 use crate::domain::{AgentId, CohortId};
-use crate::registry::Handle;
+use crate::registry::{Directory, Handle};
 use crate::rng::Streams;
 use crate::units::Span;
 use crate::view::{Columns, Public, Reads};
@@ -22,11 +22,13 @@ pub enum Hook {
     Liquidate,
     /// `decide(me, world)` in Decide: actions.
     Decide,
+    /// `vote(me, proposal)` in Decide, every step until cast: for, against or abstain, or nothing yet.
+    Vote,
 }
 
 impl Hook {
     /// All hooks.
-    pub const ALL: [Self; 3] = [Self::Report, Self::Liquidate, Self::Decide];
+    pub const ALL: [Self; 4] = [Self::Report, Self::Liquidate, Self::Decide, Self::Vote];
 
     /// The function's name in scripts.
     #[must_use]
@@ -35,6 +37,7 @@ impl Hook {
             Self::Report => "report",
             Self::Liquidate => "liquidate",
             Self::Decide => "decide",
+            Self::Vote => "vote",
         }
     }
 }
@@ -63,7 +66,7 @@ pub struct Ask<'a> {
     pub agents: &'a [AgentId],
     /// Their stable keys, for [`Streams`].
     pub keys: &'a [u64],
-    /// What the question is about: the feed of `report`, the account of `liquidate`.
+    /// What the question is about: the feed of `report`, the account of `liquidate`, the proposal of `vote`.
     pub subject: Option<Handle>,
     /// Public fields of the subject account, by place in `Registry::public` (NaN for fields of other kinds).
     pub subject_values: &'a [f64],
@@ -73,6 +76,8 @@ pub struct Ask<'a> {
     pub public: &'a Public,
     /// Random streams of the run.
     pub streams: Streams,
+    /// The names of all things, those that came into being while the world ran included.
+    pub directory: &'a Directory,
 }
 
 /// What a hook answered.

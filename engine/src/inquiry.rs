@@ -1,10 +1,11 @@
 //! Questions that a mechanism puts to agents in its phase, and the values they answered with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bevy_ecs::prelude::Resource;
 
 use crate::domain::{AgentId, CohortId};
+use crate::host::Hook;
 use crate::registry::Handle;
 
 /// One question to agents of one cohort.
@@ -30,6 +31,22 @@ impl Inquiries {
 
     pub(crate) fn take(&mut self) -> Vec<Inquiry> {
         std::mem::take(&mut self.0)
+    }
+}
+
+/// Which cohorts have which hooks, as the host said before the first step.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct Listeners(BTreeSet<(CohortId, Hook)>);
+
+impl Listeners {
+    pub(crate) fn add(&mut self, cohort: CohortId, hook: Hook) {
+        self.0.insert((cohort, hook));
+    }
+
+    /// Whether agents of the cohort answer the hook.
+    #[must_use]
+    pub fn has(&self, cohort: CohortId, hook: Hook) -> bool {
+        self.0.contains(&(cohort, hook))
     }
 }
 

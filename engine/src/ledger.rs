@@ -25,7 +25,7 @@ pub enum Bucket {
     Wallet,
     /// Collateral of a margin account.
     Margin,
-    /// Stake behind a node's reports.
+    /// Stake in a vault.
     Stake,
     /// Reserve of a venue.
     Reserve,
@@ -35,6 +35,14 @@ pub enum Bucket {
     Insurance,
     /// Deposits that accounts may borrow against unrealized profit.
     Deposits,
+    /// Fees that stakers have earned and not claimed.
+    Rewards,
+    /// Promised to whoever does what was asked.
+    Escrow,
+    /// What the protocol holds for itself.
+    Treasury,
+    /// Taken out of circulation for good.
+    Burned,
     /// The rest of the world.
     Outside,
 }
@@ -216,10 +224,10 @@ impl Ledger {
         self.sum(|entry| entry.group == group && entry.asset == asset)
     }
 
-    /// The sum of all balances of one asset in one bucket.
+    /// The sum of all balances of one asset in some buckets.
     #[must_use]
-    pub fn in_bucket(&self, bucket: Bucket, asset: AssetId) -> i128 {
-        self.sum(|entry| entry.bucket == bucket && entry.asset == asset)
+    pub fn in_buckets(&self, buckets: &[Bucket], asset: AssetId) -> i128 {
+        self.sum(|entry| entry.asset == asset && buckets.contains(&entry.bucket))
     }
 
     fn sum(&self, pick: impl Fn(&Entry) -> bool) -> i128 {

@@ -33,4 +33,5 @@ pub mod units;
 pub mod valuation;
 pub mod view;
 
+pub use record::event_columns;
 pub use simulation::{Options, Simulation};

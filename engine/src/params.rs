@@ -5,6 +5,17 @@ use bevy_ecs::prelude::World;
 use crate::registry::Kind;
 use crate::tx::Tx;
 
+/// Which way a parameter goes when a safeguard is loosened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Looser {
+    /// A lower value protects less.
+    Lower,
+    /// A higher value protects less.
+    Higher,
+    /// Neither way plainly protects less.
+    Neither,
+}
+
 /// One registered risk parameter of every thing of a kind.
 #[derive(Clone, Copy, Debug)]
 pub struct ParamSpec {
@@ -20,6 +31,8 @@ pub struct ParamSpec {
     pub default: fn() -> f64,
     /// The smallest and largest legal value.
     pub bounds: (f64, f64),
+    /// Which way loosens a safeguard.
+    pub looser: Looser,
     /// One line.
     pub doc: &'static str,
     /// Its present value.
@@ -40,10 +53,11 @@ impl ParamSpec {
     }
 }
 
-/// Declares the `f64` fields of a terms component as risk parameters; the default is the component's own.
+/// Declares the `f64` fields of a terms component as risk parameters: unit, bounds, which way is looser, meaning. The
+/// default is the component's own.
 #[macro_export]
 macro_rules! params {
-    ($terms:ty, $kind:expr, $block:literal; $($field:ident: $unit:literal, $low:expr, $high:expr, $doc:literal;)*) => {
+    ($terms:ty, $kind:expr, $block:literal; $($field:ident: $unit:literal, $low:expr, $high:expr, $looser:ident, $doc:literal;)*) => {
         [$($crate::params::ParamSpec {
             block: $block,
             kind: $kind,
@@ -51,6 +65,7 @@ macro_rules! params {
             unit: $unit,
             default: || <$terms>::default().$field,
             bounds: ($low, $high),
+            looser: $crate::params::Looser::$looser,
             doc: $doc,
             read: |world, index| $crate::registry::part::<$terms>(world, $kind, index).map(|terms| terms.$field),
             write: |tx, index, value| {

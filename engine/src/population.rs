@@ -1,24 +1,23 @@
-//! Spawns the cohorts' agents with their wallets, margin accounts and stake, and knows who is awake.
+//! Spawns the cohorts' agents with their wallets and margin accounts, and knows who is awake. What they stake at the
+//! start goes to the vaults, which come later.
 
-use bevy_ecs::prelude::{Component, Entity, Resource, World};
+use bevy_ecs::prelude::{Entity, Resource, World};
 
 use crate::clock::Now;
-use crate::domain::{Account, AccountId, Agent, AgentId, CohortId, CohortInfo, Cohorts, Groups, Positions, Roster};
+use crate::domain::{
+    Account, AccountId, Agent, AgentId, CohortId, CohortInfo, Cohorts, Groups, Holdings, Positions, Roster,
+};
 use crate::host::Wake;
 use crate::ledger::{AssetId, Bucket, GroupId, Ledger, Slot};
 use crate::mechanism::{Assets, coins_to_units};
 use crate::rng::{Stream, Streams, name_key, splitmix};
 use crate::scenario::{Amounts, Cohort, Role, Scenario, SetupError};
-use crate::units::Millis;
+use crate::units::{Amount, Millis};
 
 /// The most agents a run may have.
 pub const MAX_AGENTS: u64 = 10_000_000;
 /// The most margin accounts an agent may have.
 pub const MAX_ACCOUNTS: u8 = 16;
-
-/// Stake behind a node's reports.
-#[derive(Component, Clone, Copy, Debug)]
-pub struct Stake(pub Slot);
 
 /// Spawns every cohort. `shuffle` permutes the order in which entities come into being, which nothing may depend on.
 pub(crate) fn spawn(
@@ -27,8 +26,7 @@ pub(crate) fn spawn(
     without_attackers: bool,
     shuffle: u64,
 ) -> Result<(), SetupError> {
-    let mut cohorts: Vec<&(String, Cohort)> = scenario.cohorts.iter().collect();
-    cohorts.sort_by_key(|(_, cohort)| cohort.role == Role::Attacker);
+    let cohorts = in_order(scenario);
     let mut total = 0_u64;
     let mut plans: Vec<Plan> = Vec::new();
     for (path, cohort) in cohorts {
@@ -76,7 +74,6 @@ fn check_cohort(world: &World, path: &str, cohort: &Cohort) -> Result<(), SetupE
 struct Plan {
     agent: Agent,
     accounts: Vec<Account>,
-    stake: Option<Slot>,
 }
 
 fn plan_cohort(world: &mut World, path: &str, cohort: &Cohort, plans: &mut Vec<Plan>) -> Result<(), SetupError> {
@@ -122,16 +119,17 @@ impl Member<'_> {
         let mut accounts = Vec::with_capacity(usize::from(cohort.accounts));
         for index in 0..u32::from(cohort.accounts) {
             let margin = world.resource_mut::<Ledger>().open(self.group, Bucket::Margin, settlement);
-            accounts.push(Account { id: AccountId(first.0 + index), owner: id, margin, claim: 0, debt: 0 });
+            accounts.push(Account {
+                id: AccountId(first.0 + index),
+                owner: id,
+                margin,
+                claim: 0,
+                debt: 0,
+                last_market: 0,
+            });
         }
         if let (Some(amounts), Some(account)) = (cohort.margin, accounts.first()) {
             self.fund(world, account.margin, settlement, (amounts, "margin", "margin"))?;
-        }
-        let mut stake = None;
-        if let Some(amounts) = cohort.stake {
-            let slot = world.resource_mut::<Ledger>().open(self.group, Bucket::Stake, settlement);
-            self.fund(world, slot, settlement, (amounts, "stake", "stake"))?;
-            stake = Some(slot);
         }
         let agent = Agent {
             id,
@@ -142,7 +140,7 @@ impl Member<'_> {
             accounts: cohort.accounts,
             latency: cohort.latency,
         };
-        Ok(Plan { agent, accounts, stake })
+        Ok(Plan { agent, accounts })
     }
 
     fn fund(
@@ -153,17 +151,41 @@ impl Member<'_> {
         what: (Amounts, &str, &str),
     ) -> Result<(), SetupError> {
         let (amounts, stream, field) = what;
-        let path = format!("{}.{field}", self.path);
-        let asset_key = u64::from(asset.0);
-        let draw = world.resource::<Streams>().stream(stream, self.key, asset_key);
-        let scale = world.resource::<Assets>().scale(asset);
-        let units = coins_to_units(scale, sample(amounts, draw, &path)?, &path)?;
-        let mut ledger = world.resource_mut::<Ledger>();
-        if ledger.issued(asset) + i128::from(units) > i128::from(i64::MAX / 4) {
-            return Err(SetupError::value(path, "the cohorts together hold more than the asset's 64-bit range allows"));
-        }
-        ledger.mint(slot, units).map_err(|_| SetupError::value(path, "more than the asset can hold"))
+        endow(world, (slot, asset), (amounts, stream, self.key), &format!("{}.{field}", self.path)).map(drop)
     }
+}
+
+/// Issues what an agent with `key` starts with on `slot`, drawn from the stream of its name; returns the units.
+pub(crate) fn endow(
+    world: &mut World,
+    (slot, asset): (Slot, AssetId),
+    (amounts, stream, key): (Amounts, &str, u64),
+    path: &str,
+) -> Result<Amount, SetupError> {
+    let draw = world.resource::<Streams>().stream(stream, key, u64::from(asset.0));
+    let scale = world.resource::<Assets>().scale(asset);
+    let units = coins_to_units(scale, sample(amounts, draw, path)?, path)?;
+    let mut ledger = world.resource_mut::<Ledger>();
+    if ledger.issued(asset) + i128::from(units) > i128::from(i64::MAX / 4) {
+        return Err(SetupError::value(path, "the cohorts together hold more than the asset's 64-bit range allows"));
+    }
+    ledger.mint(slot, units).map_err(|_| SetupError::value(path, "more than the asset can hold"))?;
+    Ok(units)
+}
+
+/// The scenario's cohorts with the agents they became, in the order of the engine's ids: attackers last, or left out.
+pub(crate) fn spawned<'a>(scenario: &'a Scenario, cohorts: &Cohorts) -> Vec<(&'a str, &'a Cohort, CohortInfo)> {
+    in_order(scenario)
+        .into_iter()
+        .zip(&cohorts.0)
+        .map(|((path, cohort), info)| (path.as_str(), cohort, info.clone()))
+        .collect()
+}
+
+fn in_order(scenario: &Scenario) -> Vec<&(String, Cohort)> {
+    let mut cohorts: Vec<&(String, Cohort)> = scenario.cohorts.iter().collect();
+    cohorts.sort_by_key(|(_, cohort)| cohort.role == Role::Attacker);
+    cohorts
 }
 
 fn sample(amounts: Amounts, mut stream: Stream, path: &str) -> Result<f64, SetupError> {
@@ -190,11 +212,7 @@ fn spawn_planned(world: &mut World, plans: Vec<Plan>, shuffle: u64) {
     }
     for plan in plans {
         let id = plan.agent.id;
-        let mut entity = world.spawn(plan.agent);
-        if let Some(slot) = plan.stake {
-            entity.insert(Stake(slot));
-        }
-        roster.agents[id.0 as usize] = entity.id();
+        roster.agents[id.0 as usize] = world.spawn((plan.agent, Holdings::default())).id();
         for account in plan.accounts {
             let place = account.id.0 as usize;
             roster.accounts[place] = world.spawn((account, Positions::default())).id();

@@ -4,6 +4,16 @@ use bevy_ecs::prelude::World;
 
 use crate::registry::Kind;
 
+/// The tables with a row per step, what they list, and the column that names it.
+pub const STEP_TABLES: [(Kind, &str, &str); 6] = [
+    (Kind::Protocol, "world", ""),
+    (Kind::Market, "markets", "market"),
+    (Kind::Feed, "feeds", "feed"),
+    (Kind::Venue, "venues", "venue"),
+    (Kind::Asset, "assets", "asset"),
+    (Kind::Vault, "vaults", "vault"),
+];
+
 /// One value of a table.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Cell {

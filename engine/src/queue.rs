@@ -120,7 +120,7 @@ fn attempt(world: &mut World, intent: &Intent) -> Result<(), Rejected> {
     let spec = *world.resource::<Registry>().actions.get(usize::from(intent.action.0)).ok_or(Rejected::NOT_FOUND)?;
     let cohort = agent(world, intent).ok_or(Rejected::NOT_FOUND)?.cohort;
     let role = world.resource::<Cohorts>().0.get(usize::from(cohort.0)).map_or(Role::Trader, |cohort| cohort.role);
-    if !spec.roles.is_empty() && role != Role::Attacker && !spec.roles.contains(&role) {
+    if !spec.who.admits(role) {
         return Err(Rejected::ROLE);
     }
     Tx::new(world).scope(|tx| (spec.run)(tx, intent.actor, &Args(&intent.args)))

@@ -5,33 +5,124 @@ use std::sync::Arc;
 use bevy_ecs::prelude::World;
 
 use crate::clock::Now;
-use crate::domain::{Agent, Cohorts, Groups, Roster};
+use crate::domain::{Agent, Change, Cohorts, Groups, Roster};
 use crate::event::{Event, EventTable, Events};
 use crate::frame::{Data, Frame, Item};
 use crate::host::Fault;
 use crate::ledger::Ledger;
 use crate::mechanism::Assets;
-use crate::probe::{Cell, Probe};
+use crate::probe::{Cell, Probe, STEP_TABLES};
 use crate::queue::Refusals;
 use crate::registry::{Directory, Kind, Registry};
 use crate::valuation;
 
-/// The tables with a row per step, and which kind of thing they list.
-const STEP_TABLES: [(Kind, &str, &str); 5] = [
-    (Kind::Protocol, "world", ""),
-    (Kind::Market, "markets", "market"),
-    (Kind::Feed, "feeds", "feed"),
-    (Kind::Venue, "venues", "venue"),
-    (Kind::Asset, "assets", "asset"),
-];
+/// A column of a table of events: its name, unit and meaning, and what it takes of an event.
+type EventColumn = (&'static str, &'static str, &'static str, fn(&World, &Event) -> Item);
+
+const WHAT: EventColumn = ("what", "", "What happened.", |_, event| Item::Text(event.what.into()));
+const AGENT: EventColumn =
+    ("agent", "", "Agent id, −1 for none.", |_, event| Item::Int(event.agent.map_or(-1, |agent| i64::from(agent.0))));
+const COHORT: EventColumn = ("cohort", "", "The agent's cohort.", |world, event| {
+    Item::Text(event.agent.map_or_else(|| "".into(), |agent| cohort_of(world, agent.0)))
+});
+const ACCOUNT: EventColumn = ("account", "", "Margin account id, −1 for none.", |_, event| {
+    Item::Int(event.account.map_or(-1, |account| i64::from(account.0)))
+});
+const PRICE: EventColumn = ("price", "quote/base", "Price, 0 for none.", |_, event| Item::Float(event.price));
+const SIZE: EventColumn =
+    ("size", "base units", "Signed size in the base asset's smallest unit.", |_, event| Item::Int(event.size));
+const AMOUNT: EventColumn =
+    ("amount", "settlement units", "Amount in the settlement asset's smallest unit.", |_, event| {
+        Item::Int(event.amount)
+    });
+const STAKE: EventColumn =
+    ("stake", "stake units", "Stake in its asset's smallest unit.", |_, event| Item::Int(event.size));
+
+/// The column that names the thing an event is about.
+const fn thing(name: &'static str, doc: &'static str) -> EventColumn {
+    (name, "", doc, |world, event| {
+        Item::Text(
+            event.thing.map_or("", |thing| world.resource::<Directory>().name(thing.kind, thing.index as usize)).into(),
+        )
+    })
+}
+
+/// Table, name, unit and meaning of every column of the tables of events, behind `step` and `time_ms`.
+#[must_use]
+pub fn event_columns() -> Vec<(&'static str, &'static str, &'static str, &'static str)> {
+    let columns = EventTable::ALL
+        .into_iter()
+        .map(event_layout)
+        .flat_map(|(table, columns)| columns.into_iter().map(move |(name, unit, doc, _)| (table, name, unit, doc)));
+    columns.collect()
+}
+
+/// The name and the columns of a table of events.
+fn event_layout(table: EventTable) -> (&'static str, Vec<EventColumn>) {
+    match table {
+        EventTable::Liquidations => {
+            ("liquidations", vec![WHAT, AGENT, COHORT, ACCOUNT, thing("market", "The market."), SIZE, PRICE, AMOUNT])
+        }
+        EventTable::Stakes => ("stakes", vec![WHAT, AGENT, COHORT, thing("vault", "The vault."), STAKE]),
+        EventTable::Slashes => (
+            "slashes",
+            vec![
+                WHAT,
+                AGENT,
+                COHORT,
+                thing("vault", "The vault."),
+                STAKE,
+                ("price", "coins", "Market price of the staked asset after it.", |_, event| Item::Float(event.price)),
+                ("raised", "settlement units", "What it raised.", |_, event| Item::Int(event.amount)),
+            ],
+        ),
+        EventTable::Votes => (
+            "votes",
+            vec![
+                ("choice", "", "For, against or abstained.", |_, event| Item::Text(event.what.into())),
+                AGENT,
+                COHORT,
+                thing("proposal", "The proposal."),
+                ("weight", "token units", "Weight when cast, in the token's smallest unit.", |_, event| {
+                    Item::Int(event.size)
+                }),
+            ],
+        ),
+        EventTable::Governance => (
+            "governance",
+            vec![
+                WHAT,
+                AGENT,
+                COHORT,
+                thing("proposal", "The proposal."),
+                ("path", "", "The parameter that changes, empty for none.", |world, event| {
+                    let path =
+                        |change: Change| world.resource::<Directory>().name(Kind::Parameter, change.parameter).into();
+                    Item::Text(event.change.map_or_else(|| "".into(), path))
+                }),
+                ("before", "", "Its value before.", |_, event| {
+                    Item::Float(event.change.map_or(f64::NAN, |change| change.before))
+                }),
+                ("after", "", "Its value after.", |_, event| {
+                    Item::Float(event.change.map_or(f64::NAN, |change| change.after))
+                }),
+            ],
+        ),
+        EventTable::Events => (
+            "events",
+            vec![WHAT, AGENT, COHORT, ACCOUNT, thing("thing", "The market, vault or proposal."), SIZE, PRICE, AMOUNT],
+        ),
+    }
+}
 
 /// Rows not yet taken.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     steps: Vec<(Kind, Vec<Probe>, Frame)>,
-    liquidations: Frame,
-    events: Frame,
+    events: Vec<(EventTable, Vec<EventColumn>, Frame)>,
     faults: Frame,
+    /// Values of all parameters at the start.
+    params: Vec<f64>,
 }
 
 impl Recorder {
@@ -58,7 +149,12 @@ impl Recorder {
             .with("hook", "", "The hook that failed.", Data::Text(Vec::new()))
             .with("place", "", "file:line:column.", Data::Text(Vec::new()))
             .with("message", "", "What failed.", Data::Text(Vec::new()));
-        Self { steps, liquidations: event_table("liquidations"), events: event_table("events"), faults }
+        Self {
+            steps,
+            events: EventTable::ALL.map(|table| event_frame(world, table)).into(),
+            faults,
+            params: param_values(world).into_iter().map(|(.., value)| value).collect(),
+        }
     }
 
     /// Adds the rows of the step that just ended.
@@ -75,11 +171,11 @@ impl Recorder {
             }
         }
         for event in world.resource_mut::<Events>().take() {
-            let row = event_row(world, now, &event);
-            match event.table {
-                EventTable::Liquidations => self.liquidations.push(&row),
-                EventTable::Events => self.events.push(&row),
-            }
+            let of_table = self.events.iter_mut().find(|(table, ..)| *table == event.table);
+            let Some((_, columns, frame)) = of_table else { continue };
+            let mut row = key(now);
+            row.extend(columns.iter().map(|(.., read)| read(world, &event)));
+            frame.push(&row);
         }
         for fault in faults {
             let mut row = key(now);
@@ -92,11 +188,17 @@ impl Recorder {
         }
     }
 
+    /// The tables that describe a whole run: agents, flows, parameters and refusals.
+    pub(crate) fn closing(&self, world: &World) -> Vec<Frame> {
+        vec![agents(world), flows(world), params(world, &self.params), refusals(world)]
+    }
+
     /// Takes the rows of all step tables.
     pub(crate) fn take(&mut self) -> Vec<Frame> {
         let steps = self.steps.iter_mut().map(|(_, _, frame)| frame.take());
         let mut frames: Vec<Frame> = steps.collect();
-        frames.extend([self.liquidations.take(), self.events.take(), self.faults.take()]);
+        frames.extend(self.events.iter_mut().map(|(.., frame)| frame.take()));
+        frames.push(self.faults.take());
         frames
     }
 }
@@ -110,16 +212,19 @@ fn keyed(table: &'static str) -> Frame {
     )
 }
 
-fn event_table(table: &'static str) -> Frame {
-    keyed(table)
-        .with("what", "", "What happened.", Data::Text(Vec::new()))
-        .with("agent", "", "Agent id, −1 for none.", Data::Int(Vec::new()))
-        .with("cohort", "", "The agent's cohort.", Data::Text(Vec::new()))
-        .with("account", "", "Margin account id, −1 for none.", Data::Int(Vec::new()))
-        .with("market", "", "The market.", Data::Text(Vec::new()))
-        .with("size", "base units", "Signed size in the base asset's smallest unit.", Data::Int(Vec::new()))
-        .with("price", "quote/base", "Price, 0 for none.", Data::Float(Vec::new()))
-        .with("amount", "settlement units", "Amount in the settlement asset's smallest unit.", Data::Int(Vec::new()))
+fn event_frame(world: &World, table: EventTable) -> (EventTable, Vec<EventColumn>, Frame) {
+    let (name, columns) = event_layout(table);
+    let blank = Event::new(table, "");
+    let frame = columns.iter().fold(keyed(name), |frame, (name, unit, doc, read)| {
+        let data = match read(world, &blank) {
+            Item::Int(_) => Data::Int(Vec::new()),
+            Item::Float(_) => Data::Float(Vec::new()),
+            Item::Flag(_) => Data::Flag(Vec::new()),
+            Item::Text(_) => Data::Text(Vec::new()),
+        };
+        frame.with(name, unit, doc, data)
+    });
+    (table, columns, frame)
 }
 
 #[allow(clippy::cast_possible_wrap)]
@@ -147,25 +252,6 @@ fn item(cell: Cell) -> Item {
 fn cohort_of(world: &World, agent: u32) -> Arc<str> {
     let cohorts = &world.resource::<Cohorts>().0;
     cohorts.iter().find(|cohort| cohort.agents.contains(&agent)).map_or("", |cohort| cohort.name.as_str()).into()
-}
-
-fn event_row(world: &World, now: Now, event: &Event) -> Vec<Item> {
-    let mut row = key(now);
-    let market = event.market.map_or("", |market| world.resource::<Directory>().name(Kind::Market, market));
-    row.push(Item::Text(event.what.into()));
-    row.push(Item::Int(event.agent.map_or(-1, |agent| i64::from(agent.0))));
-    row.push(Item::Text(event.agent.map_or_else(|| "".into(), |agent| cohort_of(world, agent.0))));
-    row.push(Item::Int(event.account.map_or(-1, |account| i64::from(account.0))));
-    row.push(Item::Text(market.into()));
-    row.push(Item::Int(event.size));
-    row.push(Item::Float(event.price));
-    row.push(Item::Int(event.amount));
-    row
-}
-
-/// The tables that describe a whole run: agents, flows, parameters and refusals.
-pub(crate) fn closing(world: &World) -> Vec<Frame> {
-    vec![agents(world), flows(world), params(world), refusals(world)]
 }
 
 fn agents(world: &World) -> Frame {
@@ -218,13 +304,14 @@ fn flows(world: &World) -> Frame {
     frame
 }
 
-fn params(world: &World) -> Frame {
+fn params(world: &World, start: &[f64]) -> Frame {
     let mut frame = Frame::new("params")
         .with("path", "", "The parameter's dotted path.", Data::Text(Vec::new()))
         .with("unit", "", "Its unit.", Data::Text(Vec::new()))
+        .with("start", "", "Its value at the start.", Data::Float(Vec::new()))
         .with("value", "", "Its value at the end.", Data::Float(Vec::new()));
-    for (path, unit, value) in param_values(world) {
-        frame.push(&[Item::Text(path.into()), Item::Text(unit.into()), Item::Float(value)]);
+    for ((path, unit, value), start) in param_values(world).into_iter().zip(start) {
+        frame.push(&[Item::Text(path.into()), Item::Text(unit.into()), Item::Float(*start), Item::Float(value)]);
     }
     frame
 }

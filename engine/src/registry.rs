@@ -26,10 +26,38 @@ pub enum Kind {
     Asset,
     /// A margin account.
     Account,
+    /// A stake vault.
+    Vault,
+    /// A proposal to change risk parameters; comes into being while the world runs.
+    Proposal,
+    /// One change of a proposal.
+    Change,
+    /// A risk parameter of one thing, where there is governance.
+    Parameter,
 }
 
 impl Kind {
-    const COUNT: usize = 6;
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::Protocol,
+        Self::Market,
+        Self::Feed,
+        Self::Venue,
+        Self::Asset,
+        Self::Account,
+        Self::Vault,
+        Self::Proposal,
+        Self::Change,
+        Self::Parameter,
+    ];
+}
+
+impl Handle {
+    /// The thing at a place of a kind.
+    #[must_use]
+    pub fn new(kind: Kind, place: usize) -> Self {
+        Self { kind, index: u32::try_from(place).unwrap_or(u32::MAX) }
+    }
 }
 
 /// A thing of the world as scripts hold it.
@@ -44,7 +72,7 @@ pub struct Handle {
 /// Names and entities of all things, by kind, in scenario order.
 #[derive(Resource, Clone, Debug, Default)]
 pub struct Directory {
-    lists: [Vec<(String, Entity)>; Kind::COUNT],
+    lists: [Vec<(String, Entity)>; Kind::ALL.len()],
 }
 
 impl Directory {
@@ -53,6 +81,11 @@ impl Directory {
         let list = &mut self.lists[kind as usize];
         list.push((name.to_owned(), entity));
         list.len() - 1
+    }
+
+    /// Forgets the last thing of a kind: it came into being in a scope that was undone.
+    pub(crate) fn remove_last(&mut self, kind: Kind) {
+        self.lists[kind as usize].pop();
     }
 
     /// The place of the thing called `name`.

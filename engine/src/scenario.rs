@@ -24,17 +24,26 @@ pub enum Role {
     Keeper,
     /// Trades price differences away.
     Arbitrageur,
+    /// Puts tokens behind markets for a share of their fees.
+    Staker,
+    /// Votes on risk parameters.
+    Voter,
+    /// May veto proposals and stop markets.
+    Guardian,
     /// Tries to take from the others.
     Attacker,
 }
 
 impl Role {
     /// Every role, with its name in scenarios.
-    pub const ALL: [(Self, &'static str); 5] = [
+    pub const ALL: [(Self, &'static str); 8] = [
         (Self::Trader, "trader"),
         (Self::Oracle, "oracle"),
         (Self::Keeper, "keeper"),
         (Self::Arbitrageur, "arbitrageur"),
+        (Self::Staker, "staker"),
+        (Self::Voter, "voter"),
+        (Self::Guardian, "guardian"),
         (Self::Attacker, "attacker"),
     ];
 
@@ -96,7 +105,7 @@ pub struct Cohort {
     /// Collateral on their first margin account at the start, in the settlement asset.
     #[serde(default)]
     pub margin: Option<Amounts>,
-    /// Stake behind their reports, in the settlement asset.
+    /// What they have at stake at the start, in the asset of their vault: the one bound as `vault`, else the first.
     #[serde(default)]
     pub stake: Option<Amounts>,
     /// Strategy parameters that differ from the strategy's defaults.

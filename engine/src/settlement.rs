@@ -39,10 +39,9 @@ pub fn trade(tx: &mut Tx<'_>, trade: Trade) -> Result<(), Rejected> {
     market.long = market.long.checked_add(after.size.max(0) - before.size.max(0)).ok_or(Rejected::OVERFLOW)?;
     market.short = market.short.checked_add((-after.size).max(0) - (-before.size).max(0)).ok_or(Rejected::OVERFLOW)?;
     market.cost += i128::from(after.cost) - i128::from(before.cost);
-    if realized != 0 {
-        let mut account = tx.write::<Account>(entity).ok_or(Rejected::NOT_FOUND)?;
-        account.claim = account.claim.checked_add(realized).ok_or(Rejected::OVERFLOW)?;
-    }
+    let mut account = tx.write::<Account>(entity).ok_or(Rejected::NOT_FOUND)?;
+    account.claim = account.claim.checked_add(realized).ok_or(Rejected::OVERFLOW)?;
+    account.last_market = place;
     settle(tx, trade.account)
 }
 

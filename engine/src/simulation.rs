@@ -13,19 +13,19 @@ use crate::domain::{Agent, AgentId, CohortId, Cohorts, Market, Roster};
 use crate::event::Events;
 use crate::frame::Frame;
 use crate::host::{Ask, Fault, Hook, Host, Replies, Wake};
-use crate::inquiry::{Answers, Inquiries, Inquiry};
+use crate::inquiry::{Answers, Inquiries, Inquiry, Listeners};
 use crate::ledger::{AssetId, Ledger};
 use crate::mechanism::{Assets, Mechanism, Setup, StateWriter};
 use crate::outcomes::Ventures;
 use crate::phase::{Half, Phase};
 use crate::population::{self, Attention};
 use crate::queue::{self, Queue};
-use crate::record::{self, Recorder};
+use crate::record::Recorder;
 use crate::registry::{Directory, Kind, Registry, part};
 use crate::rng::Streams;
 use crate::scenario::{Scenario, SetupError};
 use crate::units::Millis;
-use crate::view::{self, Columns, Public, Reads};
+use crate::view::{self, Asked, Columns, Public, Reads};
 
 /// How a simulation differs from its scenario.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,6 +87,7 @@ impl Simulation {
             mechanism.build(&mut setup)?;
         }
         assembly::check_bounds(&world)?;
+        assembly::list_parameters(&mut world);
         schedules.retain(|_, schedule| !schedule.graph().systems.is_empty());
         let agents = world.resource::<Roster>().agents().len();
         world.insert_resource(Attention::of(agents));
@@ -124,7 +125,10 @@ impl Simulation {
                 Phase::Oracle => self.ask_inquiries(host, Hook::Report),
                 Phase::Liquidate => self.ask_inquiries(host, Hook::Liquidate),
                 Phase::Observe => view::freeze(&mut self.world),
-                Phase::Decide => self.ask_decisions(host),
+                Phase::Decide => {
+                    self.ask_decisions(host);
+                    self.ask_inquiries(host, Hook::Vote);
+                }
                 Phase::Order => queue::order(&mut self.world),
                 Phase::Execute => queue::execute(&mut self.world),
                 _ => {}
@@ -152,6 +156,8 @@ impl Simulation {
             manners.wake = host.wake(cohort);
             manners.reads =
                 Hook::ALL.iter().filter_map(|hook| host.reads(cohort, *hook).map(|reads| (*hook, reads))).collect();
+            let mut listeners = self.world.resource_mut::<Listeners>();
+            manners.reads.keys().for_each(|hook| listeners.add(cohort, *hook));
         }
     }
 
@@ -169,6 +175,10 @@ impl Simulation {
             intents.extend(replies.intents);
             let values = replies.values.into_iter().filter_map(|(row, value)| Some((*inquiry.agents.get(row)?, value)));
             self.world.resource_mut::<Answers>().add(inquiry.subject, values);
+        }
+        if hook == Hook::Vote {
+            queue::admit(&mut self.world, &intents);
+            return;
         }
         let ordered = queue::shuffled(&self.world, intents, hook.name());
         queue::run_all(&mut self.world, &ordered);
@@ -201,7 +211,8 @@ impl Simulation {
         }
         let world = &self.world;
         let accounts = usize::from(world.resource::<Cohorts>().0[usize::from(inquiry.cohort.0)].accounts);
-        let own = Columns::gather(world, reads, &inquiry.agents, accounts);
+        let asked = Asked { agents: &inquiry.agents, accounts, subject: inquiry.subject };
+        let own = Columns::gather(world, reads, asked);
         let keys: Vec<u64> = inquiry.agents.iter().filter_map(|agent| key_of(world, *agent)).collect();
         let ask = Ask {
             hook,
@@ -214,6 +225,7 @@ impl Simulation {
             own: &own,
             public: world.resource::<Public>(),
             streams: *world.resource::<Streams>(),
+            directory: world.resource::<Directory>(),
         };
         host.ask(&ask, &mut replies);
         manners.asked += inquiry.agents.len() as u64;
@@ -265,7 +277,7 @@ impl Simulation {
     /// The tables that describe the run as a whole, as of now.
     #[must_use]
     pub fn closing_frames(&self) -> Vec<Frame> {
-        record::closing(&self.world)
+        self.recorder.closing(&self.world)
     }
 
     /// The world, to read.
@@ -309,8 +321,8 @@ impl Simulation {
         self.world.resource::<Ledger>().write_state(out)?;
         write!(out, "{:?}{:?};", self.world.resource::<Queue>(), self.world.resource::<Events>())?;
         let (roster, directory) = (self.world.resource::<Roster>(), self.world.resource::<Directory>());
-        let named = [Kind::Protocol, Kind::Asset, Kind::Market, Kind::Feed, Kind::Venue];
-        let things = named.iter().flat_map(|kind| directory.entities(*kind));
+        let named = Kind::ALL.iter().filter(|kind| !matches!(kind, Kind::Account | Kind::Parameter));
+        let things = named.flat_map(|kind| directory.entities(*kind));
         for entity in things.chain(roster.agents().iter().copied()).chain(roster.accounts().iter().copied()) {
             for write_part in &self.states {
                 write_part(&self.world, entity, out);
@@ -339,11 +351,14 @@ fn key_of(world: &World, agent: AgentId) -> Option<u64> {
     world.get::<Agent>(world.resource::<Roster>().agent(agent)?).map(|agent| agent.key)
 }
 
-/// The agents of a cohort and the mark they watch: of the market the cohort is bound to, else of the first one.
+/// The agents of a cohort and the mark they watch: of the market bound as `market`, else of one bound under another
+/// name, else of the first one.
 fn watched(world: &World, cohort: usize) -> (std::ops::Range<u32>, f64) {
     let info = &world.resource::<Cohorts>().0[cohort];
     let directory = world.resource::<Directory>();
-    let market = info.bind.values().find_map(|name| directory.find(Kind::Market, name)).unwrap_or(0);
+    let named = |name: &String| directory.find(Kind::Market, name);
+    let bound = info.bind.get("market").and_then(named).or_else(|| info.bind.values().find_map(named));
+    let market = bound.unwrap_or(0);
     let mark = part::<Market>(world, Kind::Market, market)
         .and_then(|market| market.mark)
         .map_or(f64::NAN, crate::units::Price::get);

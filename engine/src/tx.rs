@@ -1,5 +1,6 @@
 //! The only way an action changes the world: read, write and transfer, all-or-nothing per rollback scope.
 
+use bevy_ecs::bundle::Bundle;
 use bevy_ecs::change_detection::Mut;
 use bevy_ecs::component::{Component, Mutable};
 use bevy_ecs::prelude::{Entity, World};
@@ -77,6 +78,40 @@ impl<'w> Tx<'w> {
             }));
         }
         self.world.get_mut::<C>(entity)
+    }
+
+    /// Changes a component that is too large to keep a pre-image of; `revert` undoes exactly what `apply` did.
+    ///
+    /// # Errors
+    /// [`Rejected::NOT_FOUND`] when the entity has none.
+    pub fn amend<C: Component<Mutability = Mutable>>(
+        &mut self,
+        entity: Entity,
+        apply: impl FnOnce(&mut C),
+        revert: impl FnOnce(&mut C) + 'static,
+    ) -> Result<(), Rejected> {
+        apply(&mut *self.world.get_mut::<C>(entity).ok_or(Rejected::NOT_FOUND)?);
+        if self.depth > 0 {
+            self.undo.push(Box::new(move |world| {
+                if let Some(mut value) = world.get_mut::<C>(entity) {
+                    revert(&mut value);
+                }
+            }));
+        }
+        Ok(())
+    }
+
+    /// Brings a named thing into being, and returns its place among its kind; gone again when the scope is undone.
+    pub fn spawn(&mut self, kind: Kind, name: &str, parts: impl Bundle) -> usize {
+        let entity = self.world.spawn(parts).id();
+        let place = self.world.resource_mut::<Directory>().add(kind, name, entity);
+        if self.depth > 0 {
+            self.undo.push(Box::new(move |world| {
+                world.resource_mut::<Directory>().remove_last(kind);
+                world.despawn(entity);
+            }));
+        }
+        place
     }
 
     /// Moves value in the ledger.

@@ -3,14 +3,14 @@
 use bevy_ecs::prelude::World;
 
 use crate::domain::{
-    Account, AccountId, Agent, AgentId, Cohorts, External, Funds, Groups, Market, MarketTerms, Position, Positions,
-    Risk, Roster, Venue,
+    Account, AccountId, Agent, AgentId, Cohorts, External, Funds, Groups, Holding, Holdings, Market, MarketTerms,
+    Position, Positions, Risk, Roster, Vault, Venue,
 };
 use crate::ledger::{AssetId, GroupId, Ledger, Slot};
 use crate::math::margin;
 use crate::mechanism::Assets;
 use crate::registry::{Directory, Kind, part};
-use crate::units::{Amount, Rounding, whole};
+use crate::units::{Amount, Price, Rounding, share, whole};
 
 /// Value of `size` base units at `price` in settlement units.
 #[must_use]
@@ -22,7 +22,11 @@ pub fn value(market: &Market, size: Amount, price: f64, rounding: Rounding) -> O
 /// Unrealized profit of a position on the market's mark, rounded against its holder; 0 before there is a mark.
 #[must_use]
 pub fn profit(market: &Market, position: &Position) -> Amount {
-    let Some(mark) = market.mark else { return 0 };
+    profit_at(market, position, market.mark)
+}
+
+fn profit_at(market: &Market, position: &Position, mark: Option<Price>) -> Amount {
+    let Some(mark) = mark else { return 0 };
     // Beyond 64 bits profit and loss stop growing: actions of that size are refused, but a mark may run there.
     let furthest = position.size.signum() * (Amount::MAX / 4);
     value(market, position.size, mark.get(), Rounding::Down)
@@ -38,31 +42,48 @@ pub fn balance(ledger: &Ledger, account: &Account) -> Amount {
 /// Requirements and net collateral of an account on the present marks.
 #[must_use]
 pub fn risk(world: &World, account: &Account, positions: &Positions) -> Risk {
-    let mut risk = Risk { nc: balance(world.resource::<Ledger>(), account), ..Risk::default() };
-    for position in &positions.0 {
-        add_position(world, position, &mut risk);
-    }
-    risk
+    risk_on(world, account, positions, |market| market.mark)
 }
 
-fn add_position(world: &World, position: &Position, risk: &mut Risk) {
-    let place = usize::from(position.market);
-    let (Some(market), Some(terms)) =
-        (part::<Market>(world, Kind::Market, place), part::<MarketTerms>(world, Kind::Market, place))
-    else {
-        return;
-    };
-    let (imr, mmr) = requirement(world, market, terms, position.size);
-    risk.imr = risk.imr.saturating_add(imr);
-    risk.mmr = risk.mmr.saturating_add(mmr);
-    risk.nc = risk.nc.saturating_add(profit(market, position));
+/// Requirements and net collateral of an account on other marks than the present ones.
+#[must_use]
+pub fn risk_on(
+    world: &World,
+    account: &Account,
+    positions: &Positions,
+    mark: impl Fn(&Market) -> Option<Price>,
+) -> Risk {
+    let mut risk = Risk { nc: balance(world.resource::<Ledger>(), account), ..Risk::default() };
+    for position in &positions.0 {
+        let place = usize::from(position.market);
+        let (Some(market), Some(terms)) =
+            (part::<Market>(world, Kind::Market, place), part::<MarketTerms>(world, Kind::Market, place))
+        else {
+            continue;
+        };
+        let mark = mark(market);
+        let (imr, mmr) = requirement_at(world, market, terms, (position.size, mark));
+        risk.imr = risk.imr.saturating_add(imr);
+        risk.mmr = risk.mmr.saturating_add(mmr);
+        risk.nc = risk.nc.saturating_add(profit_at(market, position, mark));
+    }
+    risk
 }
 
 /// Initial and maintenance requirement of a position of `size`, rounded up.
 #[must_use]
 pub fn requirement(world: &World, market: &Market, terms: &MarketTerms, size: Amount) -> (Amount, Amount) {
+    requirement_at(world, market, terms, (size, market.mark))
+}
+
+fn requirement_at(
+    world: &World,
+    market: &Market,
+    terms: &MarketTerms,
+    (size, mark): (Amount, Option<Price>),
+) -> (Amount, Amount) {
     let scale = world.resource::<Assets>().settlement_scale();
-    let notional = notional(market, size) / scale;
+    let notional = notional_at(market, size, mark) / scale;
     let up = |coins: f64| whole(coins * market.margin_factor * scale, Rounding::Up).unwrap_or(Amount::MAX / 4);
     let imr = margin::tiered(notional, terms.imr, &terms.tiers, |tier| tier.imr);
     let mmr = margin::tiered(notional, terms.mmr, &terms.tiers, |tier| tier.mmr);
@@ -71,9 +92,13 @@ pub fn requirement(world: &World, market: &Market, terms: &MarketTerms, size: Am
 
 /// Notional of `size` at the mark, in settlement units.
 #[must_use]
-#[allow(clippy::cast_precision_loss)]
 pub fn notional(market: &Market, size: Amount) -> f64 {
-    market.mark.map_or(0.0, |mark| (size as f64 * mark.get() * market.unit).abs())
+    notional_at(market, size, market.mark)
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn notional_at(market: &Market, size: Amount, mark: Option<Price>) -> f64 {
+    mark.map_or(0.0, |mark| (size as f64 * mark.get() * market.unit).abs())
 }
 
 /// Net collateral that counts for opening and withdrawing: positive unrealized profit only by its market's weight.
@@ -131,6 +156,16 @@ pub fn accounts<'w>(world: &'w World, agent: &Agent) -> impl Iterator<Item = (&'
     (first..first + u32::from(agent.accounts)).filter_map(move |id| account(world, AccountId(id)))
 }
 
+/// Notional of all of an agent's positions, in settlement units.
+#[must_use]
+pub fn exposure(world: &World, agent: &Agent) -> f64 {
+    let notional = |position: &Position| {
+        part::<Market>(world, Kind::Market, usize::from(position.market))
+            .map_or(0.0, |market| notional(market, position.size))
+    };
+    accounts(world, agent).flat_map(|(_, positions)| positions.0.iter().map(notional)).sum()
+}
+
 /// Net collateral of all of an agent's accounts.
 #[must_use]
 pub fn equity_of(world: &World, agent: &Agent) -> Amount {
@@ -145,18 +180,24 @@ pub fn agent(world: &World, id: AgentId) -> Option<&Agent> {
     world.get::<Agent>(world.resource::<Roster>().agent(id)?)
 }
 
-/// `units` of an asset in settlement coins: at its external price, else at the price of the deepest venue that trades it
-/// for the settlement asset; 0 when nothing prices it.
+/// `units` of an asset in settlement coins, at its [`price`].
 #[must_use]
 #[allow(clippy::cast_precision_loss)]
 pub fn marked(world: &World, asset: AssetId, units: Amount) -> f64 {
+    units as f64 / world.resource::<Assets>().scale(asset) * price(world, asset)
+}
+
+/// What a coin of an asset is worth in settlement coins: at its external price, else at the price of the deepest venue
+/// that trades it for the settlement asset; 0 when nothing prices it.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn price(world: &World, asset: AssetId) -> f64 {
     let assets = world.resource::<Assets>();
-    let coins = units as f64 / assets.scale(asset);
     if asset == assets.settlement() {
-        return coins;
+        return 1.0;
     }
     if let Some(external) = part::<External>(world, Kind::Asset, usize::from(asset.0)) {
-        return coins * external.price.get();
+        return external.price.get();
     }
     let ledger = world.resource::<Ledger>();
     let venues = world.resource::<Directory>().entities(Kind::Venue).filter_map(|entity| world.get::<Venue>(entity));
@@ -164,11 +205,50 @@ pub fn marked(world: &World, asset: AssetId, units: Amount) -> f64 {
     let deepest = trading.max_by_key(|venue| ledger.balance(venue.quote_slot));
     deepest.map_or(0.0, |venue| {
         let (base, quote) = (ledger.balance(venue.base_slot) as f64, ledger.balance(venue.quote_slot) as f64);
-        coins * (quote / venue.quote_scale) / (base / venue.base_scale)
+        (quote / venue.quote_scale) / (base / venue.base_scale)
     })
 }
 
-/// All an agent holds, in settlement coins: wallet at market prices and accounts, negative equity counted as 0.
+/// What `shares` of a vault are worth in its asset's smallest unit, rounded down.
+#[must_use]
+pub fn stake_of_shares(ledger: &Ledger, vault: &Vault, shares: Amount) -> Amount {
+    share(ledger.balance(vault.staked), shares, vault.shares)
+}
+
+/// An agent's stake in a vault, in the vault's asset's smallest unit; what is cooling down counts until it is out.
+#[must_use]
+pub fn stake(world: &World, agent: AgentId, vault: usize) -> Amount {
+    let holding = holding(world, agent, vault);
+    holding.map_or(0, |(holding, vault)| stake_of_shares(world.resource::<Ledger>(), vault, holding.shares))
+}
+
+/// An agent's holding of a vault, and the vault.
+#[must_use]
+pub fn holding(world: &World, agent: AgentId, vault: usize) -> Option<(&Holding, &Vault)> {
+    let holdings = world.get::<Holdings>(world.resource::<Roster>().agent(agent)?)?;
+    Some((holdings.of(vault)?, part::<Vault>(world, Kind::Vault, vault)?))
+}
+
+/// An agent's fees in a vault that it has earned and not claimed, in settlement units.
+#[must_use]
+pub fn unclaimed(world: &World, agent: AgentId, vault: usize) -> Amount {
+    holding(world, agent, vault).map_or(0, |(holding, vault)| holding.owed_at(vault.index))
+}
+
+/// All stake and unclaimed fees of an agent, in settlement coins at market prices.
+fn stake_worth(world: &World, agent: AgentId) -> f64 {
+    let vaults = world.resource::<Directory>().count(Kind::Vault);
+    let worth = |place: usize| {
+        let Some(vault) = part::<Vault>(world, Kind::Vault, place) else { return 0.0 };
+        let settlement = world.resource::<Assets>().settlement();
+        marked(world, vault.asset, stake(world, agent, place))
+            + marked(world, settlement, unclaimed(world, agent, place))
+    };
+    (0..vaults).map(worth).sum()
+}
+
+/// All an agent holds, in settlement coins: wallet and stake at market prices and accounts, negative equity counted
+/// as 0.
 #[must_use]
 #[allow(clippy::cast_precision_loss)]
 pub fn agent_worth(world: &World, agent: &Agent) -> f64 {
@@ -177,7 +257,7 @@ pub fn agent_worth(world: &World, agent: &Agent) -> f64 {
     let equity = accounts(world, agent)
         .map(|(account, positions)| risk(world, account, positions).nc.max(0))
         .fold(0, Amount::saturating_add);
-    wallet + equity as f64 / assets.settlement_scale()
+    wallet + stake_worth(world, agent.id) + equity as f64 / assets.settlement_scale()
 }
 
 /// What every group is worth, in settlement coins, in the groups' order.
@@ -190,15 +270,44 @@ pub fn group_worth(world: &World) -> Vec<(String, f64)> {
     let (assets, ledger, groups) = (world.resource::<Assets>(), world.resource::<Ledger>(), world.resource::<Groups>());
     let scale = assets.settlement_scale();
     let adjust = adjustments(world);
+    let stakes = stakes_by_group(world);
     let worth = |place: usize, name: &String| {
         let group = GroupId(u16::try_from(place).unwrap_or(u16::MAX));
-        let held: f64 = assets
-            .ids()
-            .map(|asset| marked(world, asset, Amount::try_from(ledger.held(group, asset)).unwrap_or(Amount::MAX)))
-            .sum();
+        let own = |asset: AssetId| ledger.held(group, asset) + stakes[place][usize::from(asset.0)];
+        let held: f64 =
+            assets.ids().map(|asset| marked(world, asset, Amount::try_from(own(asset)).unwrap_or(Amount::MAX))).sum();
         (name.clone(), held + adjust.get(place).copied().unwrap_or(0) as f64 / scale)
     };
     groups.0.iter().enumerate().map(|(place, name)| worth(place, name)).collect()
+}
+
+/// Per group and asset: stake and unclaimed fees, which lie with the vaults, counted at those who own them.
+fn stakes_by_group(world: &World) -> Vec<Vec<i128>> {
+    let (groups, assets) = (world.resource::<Groups>(), world.resource::<Assets>());
+    let mut moved = vec![vec![0_i128; assets.ids().count()]; groups.0.len()];
+    let settlement = usize::from(assets.settlement().0);
+    for (place, name) in world.resource::<Directory>().names(Kind::Vault).enumerate() {
+        let Some(vault) = part::<Vault>(world, Kind::Vault, place) else { continue };
+        let holder = groups.0.iter().position(|group| *group == vault_group(name)).unwrap_or(0);
+        let asset = usize::from(vault.asset.0);
+        for cohort in &world.resource::<Cohorts>().0 {
+            let owner = usize::from(cohort.group.0);
+            for id in cohort.agents.clone().map(AgentId) {
+                let (staked, fees) = (stake(world, id, place), unclaimed(world, id, place));
+                moved[owner][asset] += i128::from(staked);
+                moved[owner][settlement] += i128::from(fees);
+                moved[holder][asset] -= i128::from(staked);
+                moved[holder][settlement] -= i128::from(fees);
+            }
+        }
+    }
+    moved
+}
+
+/// Name of a vault's group.
+#[must_use]
+pub fn vault_group(vault: &str) -> String {
+    format!("vault {vault}")
 }
 
 /// Per group: what its ledger balances miss — claims, debts and unrealized profit, limited liability included.
@@ -229,6 +338,8 @@ fn adjustments(world: &World) -> Vec<i128> {
 pub const POOL: &str = "pool";
 /// Name of the insurance fund's group.
 pub const INSURANCE: &str = "insurance";
+/// Name of the group of what lies in escrow.
+pub const ESCROW: &str = "escrow";
 /// Name of the depositors' group.
 pub const DEPOSITS: &str = "depositors";
 

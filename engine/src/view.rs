@@ -1,11 +1,12 @@
 //! What agents see: public fields frozen once, and own fields gathered as columns for the awake agents that read them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::{Resource, World};
 
-use crate::domain::AgentId;
-use crate::registry::{Directory, Kind, Registry};
+use crate::domain::{AgentId, Proposal};
+use crate::registry::{Directory, Handle, Kind, Registry, part};
 
 /// What a field's number stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +49,10 @@ pub enum OwnScope {
     Position,
     /// `me.name(feed)`
     Feed,
+    /// `me.name(vault)`
+    Vault,
+    /// `me.name(change)`
+    Change,
 }
 
 /// Whose values, and of which account or thing.
@@ -55,7 +60,7 @@ pub enum OwnScope {
 pub struct Rows<'a> {
     /// The agents, one row each.
     pub agents: &'a [AgentId],
-    /// The account (for `Account` and `Position`), asset or feed.
+    /// The account (for `Account` and `Position`), asset, feed, vault or change.
     pub first: usize,
     /// The market (for `Position`).
     pub second: usize,
@@ -110,27 +115,51 @@ pub struct Reads(pub Vec<usize>);
 /// The own values of one cohort's awake agents: only what the hook reads.
 #[derive(Clone, Debug, Default)]
 pub struct Columns {
-    fields: Vec<(usize, usize, usize)>,
+    fields: Vec<Gathered>,
     columns: Vec<Vec<f64>>,
 }
 
+/// The columns of one field: `start + (first − outer.start) × inner + second`.
+#[derive(Clone, Debug)]
+struct Gathered {
+    place: usize,
+    start: usize,
+    outer: Range<usize>,
+    inner: usize,
+}
+
+/// Whose values are gathered: agents with so many margin accounts each, asked about `subject`.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The agents.
+    pub agents: &'a [AgentId],
+    /// Margin accounts each.
+    pub accounts: usize,
+    /// What they are asked about.
+    pub subject: Option<Handle>,
+}
+
 impl Columns {
-    /// Gathers the fields `reads` for `agents` that have `accounts` margin accounts each.
+    /// Gathers the fields `reads` of those asked.
     #[must_use]
-    pub fn gather(world: &World, reads: &Reads, agents: &[AgentId], accounts: usize) -> Self {
+    pub fn gather(world: &World, reads: &Reads, asked: Asked<'_>) -> Self {
         let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());
+        let Asked { agents, accounts, subject } = asked;
         let mut gathered = Self::default();
         for &place in &reads.0 {
             let field = &registry.own[place];
             let (outer, inner) = match field.scope {
-                OwnScope::Agent => (1, 1),
-                OwnScope::Asset => (directory.count(Kind::Asset), 1),
-                OwnScope::Feed => (directory.count(Kind::Feed), 1),
-                OwnScope::Account => (accounts, 1),
-                OwnScope::Position => (accounts, directory.count(Kind::Market)),
+                OwnScope::Agent => (0..1, 1),
+                OwnScope::Asset => (0..directory.count(Kind::Asset), 1),
+                OwnScope::Feed => (0..directory.count(Kind::Feed), 1),
+                OwnScope::Vault => (0..directory.count(Kind::Vault), 1),
+                // Of the proposal asked about alone: old ones pile up.
+                OwnScope::Change => (changes(world, subject), 1),
+                OwnScope::Account => (0..accounts, 1),
+                OwnScope::Position => (0..accounts, directory.count(Kind::Market)),
             };
-            gathered.fields.push((place, gathered.columns.len(), inner));
-            for first in 0..outer {
+            gathered.fields.push(Gathered { place, start: gathered.columns.len(), outer: outer.clone(), inner });
+            for first in outer {
                 for second in 0..inner {
                     let mut column = Vec::with_capacity(agents.len());
                     (field.gather)(world, Rows { agents, first, second }, &mut column);
@@ -144,8 +173,11 @@ impl Columns {
     /// The whole column of a field, when the hook declared that it reads it.
     #[must_use]
     pub fn column(&self, field: usize, first: usize, second: usize) -> Option<&[f64]> {
-        let (_, start, inner) = self.fields.iter().find(|(place, ..)| *place == field)?;
-        self.columns.get(start + first * inner + second).map(Vec::as_slice)
+        let Gathered { start, outer, inner, .. } = self.fields.iter().find(|gathered| gathered.place == field)?;
+        if !outer.contains(&first) || second >= *inner {
+            return None;
+        }
+        self.columns.get(start + (first - outer.start) * inner + second).map(Vec::as_slice)
     }
 
     /// One agent's value; NaN when the field was not declared or there is no such account or thing.
@@ -153,4 +185,11 @@ impl Columns {
     pub fn value(&self, field: usize, first: usize, second: usize, row: usize) -> f64 {
         self.column(field, first, second).and_then(|column| column.get(row)).copied().unwrap_or(f64::NAN)
     }
+}
+
+/// The changes of the proposal asked about.
+fn changes(world: &World, subject: Option<Handle>) -> Range<usize> {
+    let asked = subject.filter(|subject| subject.kind == Kind::Proposal);
+    let proposal = asked.and_then(|subject| part::<Proposal>(world, Kind::Proposal, subject.index as usize));
+    proposal.map_or(0..0, |proposal| proposal.first_change..proposal.first_change + proposal.changes)
 }

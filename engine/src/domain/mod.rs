@@ -1,10 +1,14 @@
 //! Components that two mechanisms or more read: agents, margin accounts, positions, and who is where.
 
+mod stake;
 mod terms;
 mod things;
+mod votes;
 
+pub use stake::{Cooling, CutWindow, Disposal, Holding, Holdings, Vault, VaultTerms};
 pub use terms::{LiquidationRoute, LiquidationTerms, MarketTerms, UNLIMITED};
-pub use things::{External, Feed, Funds, History, Market, Venue};
+pub use things::{External, Feed, Funds, Harm, History, Market, MarketState, Venue};
+pub use votes::{Change, Parameter, Proposal, Votable};
 
 use std::ops::Range;
 
@@ -60,6 +64,8 @@ pub struct Account {
     pub claim: Amount,
     /// Borrowed from the deposits against unrealized profit.
     pub debt: Amount,
+    /// The market it traded last, by place: the one that its loss counts to when nothing is open any more.
+    pub last_market: u16,
 }
 
 /// One position in one market.

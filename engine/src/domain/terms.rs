@@ -38,6 +38,8 @@ pub struct MarketTerms {
     pub fee: f64,
     /// Share of fees that goes to the insurance fund.
     pub fee_insurance_share: f64,
+    /// Share of fees that goes to the stakers of the vaults behind the market.
+    pub fee_stake_share: f64,
     /// Skew in contracts at which the price impact is 100 %.
     pub skew_scale: f64,
     /// Largest funding rate a day.
@@ -70,6 +72,7 @@ impl Default for MarketTerms {
             vol_cap: 4.0,
             fee: 0.0005,
             fee_insurance_share: 0.1,
+            fee_stake_share: 0.0,
             skew_scale: 1e9,
             funding_cap: 0.01,
             funding_scale: 1e9,

@@ -1,9 +1,10 @@
 //! The protocol's named things as several mechanisms read them: external prices, venues, feeds and markets.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bevy_ecs::prelude::Component;
 
+use super::AccountId;
 use crate::ledger::{AssetId, Slot};
 use crate::units::{Amount, Millis, Price, Span};
 
@@ -68,6 +69,33 @@ pub struct Feed {
     pub stale: bool,
     /// Variance of the published price's noise (of the logarithm), for volatility estimates that correct for it.
     pub noise_variance: f64,
+    /// What the sources say in this step, without latency or noise: the measure of wrong prices, seen by no agent.
+    pub reference: Option<Price>,
+}
+
+/// What may be done on a market.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum MarketState {
+    /// Everything.
+    #[default]
+    Live,
+    /// Positions may only shrink.
+    ReduceOnly,
+    /// Nothing: no trades, no liquidations, and no withdrawals from accounts with positions in it.
+    Halted,
+}
+
+/// What accounts lost by liquidations that a feed's reference price did not call for, and have not been paid yet.
+#[derive(Component, Clone, Debug, Default)]
+pub struct Harm {
+    /// By account, in settlement units.
+    pub claims: BTreeMap<AccountId, Amount>,
+    /// Liquidations that were wrongful.
+    pub liquidations: u64,
+    /// All harm so far, in settlement units.
+    pub total: Amount,
+    /// What was paid to victims.
+    pub paid: Amount,
 }
 
 /// A perpetual market against a pool: its open interest, its price and the pool's slot.
@@ -79,6 +107,10 @@ pub struct Market {
     pub feed: usize,
     /// The venues whose depth bounds it, by place; the first is the one strategies trade on.
     pub venues: Vec<usize>,
+    /// The vaults that guarantee it, by place.
+    pub vaults: Vec<usize>,
+    /// What may be done on it.
+    pub state: MarketState,
     /// The index and mark of this step, once the feed has published.
     pub mark: Option<Price>,
     /// Whether the mark may be traded on.
@@ -98,6 +130,12 @@ pub struct Market {
 }
 
 impl Market {
+    /// Whether nothing may be done on it.
+    #[must_use]
+    pub fn is_halted(&self) -> bool {
+        self.state == MarketState::Halted
+    }
+
     /// Longs minus shorts: what the pool is short of.
     #[must_use]
     pub const fn skew(&self) -> Amount {

@@ -3,7 +3,7 @@
 
 use bevy_ecs::prelude::{Component, World};
 
-use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected};
+use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected, Who};
 use crate::clock::Now;
 use crate::domain::{
     Account, AccountId, AgentId, CohortId, Cohorts, Funds, LiquidationRoute, LiquidationTerms, Market, MarketTerms,
@@ -14,7 +14,7 @@ use crate::inquiry::{Inquiries, Inquiry};
 use crate::math::liquidation::share_to_target;
 use crate::mechanism::{Assets, Mechanism, Setup};
 use crate::mechanisms::perp::{check_initial, fill_price, position};
-use crate::mechanisms::waterfall;
+use crate::mechanisms::{harm, waterfall};
 use crate::params;
 use crate::phase::{Half, Phase};
 use crate::probe::{Cell, Outcome, Probe};
@@ -58,17 +58,17 @@ impl Mechanism for Liquidation {
             doc: "Route, penalty, target health and throughput of liquidations.",
         });
         registry.params.extend(params![LiquidationTerms, Kind::Protocol, "protocol.liquidation";
-            penalty: "ratio", 0.0, 0.5, "Penalty on the notional closed.";
-            keeper_share: "ratio", 0.0, 1.0, "Share of the penalty that the keeper gets on the pool route.";
-            target_health: "ratio", 1.0, 10.0, "Net collateral ÷ maintenance requirement that a partial liquidation restores.";
-            full_below: "ratio", 0.0, 1.0, "Health below which all of a position is closed at once.";
-            throughput: "accounts/s", 0.0, 1e9, "Accounts that can be offered to keepers a second.";
+            penalty: "ratio", 0.0, 0.5, Lower, "Penalty on the notional closed.";
+            keeper_share: "ratio", 0.0, 1.0, Lower, "Share of the penalty that the keeper gets on the pool route.";
+            target_health: "ratio", 1.0, 10.0, Lower, "Net collateral ÷ maintenance requirement that a partial liquidation restores.";
+            full_below: "ratio", 0.0, 1.0, Neither, "Health below which all of a position is closed at once.";
+            throughput: "accounts/s", 0.0, 1e9, Lower, "Accounts that can be offered to keepers a second.";
         ]);
         declare_view(registry);
         registry.actions.push(ActionSpec {
             name: "liquidate",
             receiver: Receiver::Me,
-            roles: &[Role::Keeper],
+            who: Who::Public(&[Role::Keeper]),
             args: &[ACCOUNT, SHARE],
             doc: "Closes part of an underwater account's largest position, or takes it over, by the protocol's route.",
             run: liquidate,
@@ -176,15 +176,20 @@ fn liquidate(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejec
         return Err(Rejected::HEALTHY);
     }
     let position = largest(tx.world(), positions).ok_or(Rejected::NOT_FOUND)?;
+    if part::<Market>(tx.world(), Kind::Market, usize::from(position.market)).is_some_and(Market::is_halted) {
+        return Err(Rejected::HALTED);
+    }
     let seizure = Seizure { account, position, risk, share };
     let terms = tx.get::<LiquidationTerms>(tx.protocol()?)?.clone();
-    match terms.route {
-        LiquidationRoute::Pool => close_with_pool(tx, actor, seizure, &terms)?,
-        LiquidationRoute::Takeover => take_over(tx, actor, seizure, &terms)?,
-    }
-    let protocol = tx.protocol()?;
-    tx.write::<Tally>(protocol).ok_or(Rejected::NOT_FOUND)?.liquidations += 1;
-    waterfall::resolve_if_crystallized(tx, account)
+    harm::judged(tx, account, |tx| {
+        match terms.route {
+            LiquidationRoute::Pool => close_with_pool(tx, actor, seizure, &terms)?,
+            LiquidationRoute::Takeover => take_over(tx, actor, seizure, &terms)?,
+        }
+        let protocol = tx.protocol()?;
+        tx.write::<Tally>(protocol).ok_or(Rejected::NOT_FOUND)?.liquidations += 1;
+        waterfall::resolve_if_crystallized(tx, account)
+    })
 }
 
 fn largest(world: &World, positions: &Positions) -> Option<Position> {
@@ -320,7 +325,7 @@ fn note(tx: &mut Tx<'_>, account: AccountId, what: (usize, Amount, f64, Amount))
     tx.note(Event {
         agent: Some(owner),
         account: Some(account),
-        market: Some(place),
+        thing: Some(Handle::new(Kind::Market, place)),
         size,
         price,
         amount,

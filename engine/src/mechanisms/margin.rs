@@ -6,7 +6,7 @@
 
 use bevy_ecs::prelude::{Component, Query, Res, World};
 
-use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected};
+use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected, Who};
 use crate::clock::Now;
 use crate::domain::{Account, AccountId, Feed, Funds, Market, MarketTerms, Positions};
 use crate::ledger::Ledger;
@@ -43,20 +43,20 @@ impl Mechanism for Margin {
 
     fn declare(&self, registry: &mut Registry) {
         registry.params.extend(params![MarketTerms, Kind::Market, "protocol.markets";
-            imr: "ratio", 0.0001, 10.0, "Initial margin ratio.";
-            mmr: "ratio", 0.0, 10.0, "Maintenance margin ratio.";
-            unrealized_weight: "ratio", 0.0, 1.0, "Share of unrealized profit that counts as collateral to open and to withdraw.";
-            vol_reference: "annualized", 0.0, 100.0, "Volatility at which requirements are as stated; 0 keeps them fixed.";
-            vol_lambda: "ratio/day", 0.0, 1.0, "Weight of yesterday's variance in the EWMA.";
-            vol_floor: "ratio", 0.0, 100.0, "Smallest factor on requirements.";
-            vol_cap: "ratio", 0.0, 100.0, "Largest factor on requirements.";
+            imr: "ratio", 0.0001, 10.0, Lower, "Initial margin ratio.";
+            mmr: "ratio", 0.0, 10.0, Lower, "Maintenance margin ratio.";
+            unrealized_weight: "ratio", 0.0, 1.0, Higher, "Share of unrealized profit that counts as collateral to open and to withdraw.";
+            vol_reference: "annualized", 0.0, 100.0, Neither, "Volatility at which requirements are as stated; 0 keeps them fixed.";
+            vol_lambda: "ratio/day", 0.0, 1.0, Neither, "Weight of yesterday's variance in the EWMA.";
+            vol_floor: "ratio", 0.0, 100.0, Lower, "Smallest factor on requirements.";
+            vol_cap: "ratio", 0.0, 100.0, Lower, "Largest factor on requirements.";
         ]);
         declare_view(registry);
         registry.actions.extend([
             ActionSpec {
                 name: "deposit",
                 receiver: Receiver::Account,
-                roles: &[],
+                who: Who::Everyone,
                 args: &[AMOUNT],
                 doc: "Repays what the account borrowed, then adds collateral.",
                 run: deposit,
@@ -64,7 +64,7 @@ impl Mechanism for Margin {
             ActionSpec {
                 name: "withdraw",
                 receiver: Receiver::Account,
-                roles: &[],
+                who: Who::Everyone,
                 args: &[AMOUNT],
                 doc: "Takes free collateral out; beyond the account's cash it is borrowed from the deposits.",
                 run: withdraw,
@@ -158,9 +158,7 @@ fn deposit(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejecte
 
 fn withdraw(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejected> {
     let (id, wallet) = own_account(tx, actor)?;
-    if priced_on_stale_marks(tx, id)? {
-        return Err(Rejected::STALE);
-    }
+    check_markets(tx, id)?;
     // What the pool owes may have become payable.
     crate::settlement::settle(tx, id)?;
     let entity = tx.account_entity(id)?;
@@ -188,11 +186,18 @@ fn own_account(tx: &Tx<'_>, actor: Actor) -> Result<(AccountId, crate::ledger::S
     Ok((id, tx.agent(actor.agent)?.wallet.asset(settlement)))
 }
 
-fn priced_on_stale_marks(tx: &Tx<'_>, id: AccountId) -> Result<bool, Rejected> {
-    let positions = tx.get::<Positions>(tx.account_entity(id)?)?;
-    let stale =
-        |market: u16| part::<Market>(tx.world(), Kind::Market, usize::from(market)).is_none_or(|market| market.stale);
-    Ok(positions.0.iter().any(|position| stale(position.market)))
+/// Refuses where a position is in a market that is halted or has a stale mark.
+fn check_markets(tx: &Tx<'_>, id: AccountId) -> Result<(), Rejected> {
+    for position in &tx.get::<Positions>(tx.account_entity(id)?)?.0 {
+        let market = part::<Market>(tx.world(), Kind::Market, usize::from(position.market)).ok_or(Rejected::STALE)?;
+        if market.stale {
+            return Err(Rejected::STALE);
+        }
+        if market.is_halted() {
+            return Err(Rejected::HALTED);
+        }
+    }
+    Ok(())
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -3,24 +3,24 @@
 
 use std::collections::BTreeMap;
 
-use bevy_ecs::prelude::{Component, Query, Res, ResMut, Resource, World};
+use bevy_ecs::prelude::{Component, Entity, Query, Res, ResMut, Resource, World};
 use serde::Deserialize;
 
 use crate::clock::Now;
-use crate::domain::{Agent, AgentId, CohortId, Cohorts, Feed, History, Roster};
+use crate::domain::{Agent, AgentId, CohortId, Cohorts, Feed, Harm, History, Holdings, Roster, Vault};
 use crate::inquiry::{Answers, Inquiries, Inquiry};
 use crate::ledger::Ledger;
 use crate::math::oracle;
-use crate::mechanism::{Mechanism, Setup};
+use crate::mechanism::{Assets, Mechanism, Setup};
 use crate::params;
 use crate::phase::{Half, Phase};
-use crate::population::Stake;
 use crate::probe::{Cell, Probe};
 use crate::registry::{BlockSpec, Directory, Handle, Kind, Registry, part};
 use crate::rng::{Streams, name_key, splitmix};
 use crate::rule::{Rule, RuleFn, RuleKind};
 use crate::scenario::{Role, SetupError};
-use crate::units::{Price, Span};
+use crate::units::{Millis, Price, Span};
+use crate::valuation;
 use crate::view::{FieldKind, OwnField, OwnScope, PublicField, Rows};
 
 const FEEDS: &str = "protocol.feeds";
@@ -34,6 +34,8 @@ pub(super) struct Oracle;
 struct FeedTerms {
     /// Venues, or assets with an external price; nodes observe the lower median of them.
     sources: Vec<String>,
+    /// The vault in which nodes stake, by which their reports weigh; the first one when empty.
+    vault: String,
     /// The aggregation rule's name.
     rule: String,
     /// Longest time between publications while nodes report.
@@ -56,6 +58,7 @@ impl Default for FeedTerms {
     fn default() -> Self {
         Self {
             sources: Vec::new(),
+            vault: String::new(),
             rule: "stake_weighted_lower_median".into(),
             heartbeat: Span(60_000),
             staleness: Span(300_000),
@@ -73,14 +76,41 @@ impl Default for FeedTerms {
 struct Network {
     place: usize,
     key: u64,
-    sources: Vec<bevy_ecs::entity::Entity>,
+    sources: Vec<Entity>,
+    /// The vault in which nodes stake, by place.
+    vault: usize,
     cohorts: Vec<CohortId>,
+    /// Nodes of the protocol's own among them.
+    nodes: u32,
     rule: RuleFn,
 }
 
 /// What nodes observed in the step under way: a row per feed, an entry per agent (NaN for agents that are no nodes).
 #[derive(Resource, Clone, Debug, Default)]
 struct Observations(Vec<BTreeMap<AgentId, f64>>);
+
+/// What a staked node reported in a round, if anything.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NodeReport {
+    pub(super) agent: AgentId,
+    pub(super) stake: f64,
+    pub(super) price: Option<f64>,
+}
+
+/// A feed's round of the step under way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Round {
+    /// The vault in which its nodes stake.
+    pub(super) vault: usize,
+    /// What the rule made of the reports, when enough stake reported; published or not.
+    pub(super) price: Option<f64>,
+    /// Every staked node, by id.
+    pub(super) reports: Vec<NodeReport>,
+}
+
+/// The rounds of the step under way, by feed.
+#[derive(Resource, Clone, Debug, Default)]
+pub(super) struct Rounds(pub(super) Vec<Round>);
 
 impl Mechanism for Oracle {
     fn name(&self) -> &'static str {
@@ -92,11 +122,11 @@ impl Mechanism for Oracle {
             .blocks
             .push(BlockSpec { path: FEEDS, doc: "Price feeds: sources, rule, heartbeat, guard rails and noise each." });
         registry.params.extend(params![FeedTerms, Kind::Feed, "protocol.feeds";
-            deviation: "ratio", 0.0, 10.0, "Change that publishes before the heartbeat.";
-            quorum: "ratio", 0.0, 1.0, "Share of stake that must report for a round to count.";
-            collar_per_minute: "ratio/min", 1e-6, oracle::NO_COLLAR, "Largest change of the published price a minute, compounding; 1e6 is no collar.";
-            common_noise: "log ratio", 0.0, 1.0, "Deviation of the noise that all nodes share.";
-            own_noise: "log ratio", 0.0, 1.0, "Deviation of each node's own noise.";
+            deviation: "ratio", 0.0, 10.0, Higher, "Change that publishes before the heartbeat.";
+            quorum: "ratio", 0.0, 1.0, Lower, "Share of stake that must report for a round to count.";
+            collar_per_minute: "ratio/min", 1e-6, oracle::NO_COLLAR, Higher, "Largest change of the published price a minute, compounding; 1e6 is no collar.";
+            common_noise: "log ratio", 0.0, 1.0, Neither, "Deviation of the noise that all nodes share.";
+            own_noise: "log ratio", 0.0, 1.0, Neither, "Deviation of each node's own noise.";
         ]);
         registry.rules.extend([
             Rule {
@@ -116,6 +146,13 @@ impl Mechanism for Oracle {
         registry.public.extend([
             public("price", FieldKind::Number, "coins", "The price last published, 0 before the first.", price),
             public("age", FieldKind::Number, "s", "Time since it was published.", age),
+            public(
+                "reporting_stake",
+                FieldKind::Number,
+                "stake coins",
+                "Stake of the nodes that reported in this step.",
+                reporting_stake,
+            ),
             public("stale", FieldKind::Flag, "", "Whether it is older than the feed allows.", |world, place| {
                 if part::<Feed>(world, Kind::Feed, place).is_none_or(|feed| feed.stale) { 1.0 } else { 0.0 }
             }),
@@ -146,8 +183,10 @@ impl Mechanism for Oracle {
             open_feed(setup, &name, terms)?;
         }
         setup.world.insert_resource(Observations(vec![BTreeMap::new(); count]));
+        setup.world.insert_resource(Rounds(vec![Round::default(); count]));
         setup.state::<FeedTerms>();
         setup.state::<Feed>();
+        setup.state::<Harm>();
         setup.system(Phase::Oracle, Half::Prepare, observe);
         setup.system(Phase::Oracle, Half::Settle, publish);
         Ok(())
@@ -165,7 +204,11 @@ fn open_feed(setup: &mut Setup<'_>, name: &str, terms: FeedTerms) -> Result<(), 
             "expected `sources: [\"…\"]` with at least one venue or externally priced asset",
         ));
     }
-    let cohorts = nodes_of(setup.world, name);
+    let vault = match terms.vault.as_str() {
+        "" => 0,
+        vault => setup.find(Kind::Vault, "vault", vault, &format!("{path}.vault"))?,
+    };
+    let mut cohorts = nodes_of(setup.world, name, Role::Oracle);
     if cohorts.is_empty() {
         return Err(SetupError::value(
             path,
@@ -179,17 +222,18 @@ fn open_feed(setup: &mut Setup<'_>, name: &str, terms: FeedTerms) -> Result<(), 
         .iter()
         .map(|cohort| setup.world.resource::<Cohorts>().0[usize::from(cohort.0)].agents.len() as u32)
         .sum();
-    let noise = oracle::median_noise_variance(terms.own_noise, nodes) + terms.common_noise * terms.common_noise;
-    let network = Network { place, key: name_key(name), sources, cohorts, rule };
-    setup.spawn(Kind::Feed, name, (terms, network, Feed { noise_variance: noise, stale: true, ..Feed::default() }));
+    // Whoever stakes may report, attackers too: without stake their reports weigh nothing.
+    cohorts.extend(nodes_of(setup.world, name, Role::Attacker));
+    let network = Network { place, key: name_key(name), sources, vault, cohorts, nodes, rule };
+    setup.spawn(Kind::Feed, name, (terms, network, Feed { stale: true, ..Feed::default() }, Harm::default()));
     Ok(())
 }
 
-fn find_source(setup: &Setup<'_>, name: &str, path: &str) -> Result<bevy_ecs::entity::Entity, SetupError> {
+fn find_source(setup: &Setup<'_>, name: &str, path: &str) -> Result<Entity, SetupError> {
     let directory = setup.world.resource::<Directory>();
     let candidates = [Kind::Venue, Kind::Asset]
         .map(|kind| directory.find(kind, name).and_then(|place| directory.entity(kind, place)));
-    let priced = |entity: &bevy_ecs::entity::Entity| setup.world.get::<History>(*entity).is_some();
+    let priced = |entity: &Entity| setup.world.get::<History>(*entity).is_some();
     candidates.into_iter().flatten().find(priced).ok_or_else(|| {
         let venues = directory.names(Kind::Venue).map(str::to_owned);
         let assets =
@@ -203,19 +247,17 @@ fn find_source(setup: &Setup<'_>, name: &str, path: &str) -> Result<bevy_ecs::en
     })
 }
 
-/// Cohorts of nodes bound to the feed, or to none in particular.
-fn nodes_of(world: &World, feed: &str) -> Vec<CohortId> {
+/// Cohorts of a role bound to the feed, or to none in particular.
+fn nodes_of(world: &World, feed: &str, role: Role) -> Vec<CohortId> {
     let cohorts = world.resource::<Cohorts>().0.iter().enumerate();
     let reports = cohorts.filter(|(_, cohort)| {
-        cohort.role == Role::Oracle
-            && !cohort.agents.is_empty()
-            && cohort.bind.get("feed").is_none_or(|bound| bound == feed)
+        cohort.role == role && !cohort.agents.is_empty() && cohort.bind.get("feed").is_none_or(|bound| bound == feed)
     });
     reports.filter_map(|(place, _)| u16::try_from(place).ok()).map(CohortId).collect()
 }
 
 fn observe(
-    feeds: Query<'_, '_, (&Network, &FeedTerms)>,
+    mut feeds: Query<'_, '_, (&Network, &FeedTerms, &mut Feed)>,
     histories: Query<'_, '_, &History>,
     agents: Query<'_, '_, &Agent>,
     population: (Res<'_, Roster>, Res<'_, Cohorts>),
@@ -225,7 +267,10 @@ fn observe(
 ) {
     let ((roster, cohorts), (now, streams)) = (population, time);
     let mut asked: Vec<(usize, Inquiry)> = Vec::new();
-    for (network, terms) in &feeds {
+    for (network, terms, mut feed) in &mut feeds {
+        feed.reference = source_price(network, &histories, now.time).map(Price::saturating);
+        feed.noise_variance =
+            oracle::median_noise_variance(terms.own_noise, network.nodes) + terms.common_noise * terms.common_noise;
         let common = streams.stream("oracle.common", network.key, now.step).normal() * terms.common_noise;
         let row = &mut seen.0[network.place];
         row.clear();
@@ -234,16 +279,12 @@ fn observe(
             for id in range.clone().map(AgentId) {
                 let Some(agent) = roster.agent(id).and_then(|entity| agents.get(entity).ok()) else { continue };
                 let at = now.time.saturating_sub(agent.latency.0);
-                let mut prices: Vec<f64> =
-                    network.sources.iter().filter_map(|entity| histories.get(*entity).ok()?.at(at)).collect();
-                prices.sort_by(f64::total_cmp);
-                let Some(price) = prices.get(prices.len().saturating_sub(1) / 2) else { continue };
+                let Some(price) = source_price(network, &histories, at) else { continue };
                 let own = streams.stream("oracle.own", splitmix(network.key) ^ agent.key, now.step).normal()
                     * terms.own_noise;
                 row.insert(id, price * libm::exp(common + own));
             }
-            let place = u32::try_from(network.place).unwrap_or(u32::MAX);
-            let subject = Some(Handle { kind: Kind::Feed, index: place });
+            let subject = Some(Handle::new(Kind::Feed, network.place));
             asked.push((network.place, Inquiry { cohort: *cohort, agents: range.map(AgentId).collect(), subject }));
         }
     }
@@ -253,45 +294,62 @@ fn observe(
     }
 }
 
+/// The lower median of a feed's sources as they stood at a time.
+fn source_price(network: &Network, histories: &Query<'_, '_, &History>, at: Millis) -> Option<f64> {
+    let mut prices: Vec<f64> =
+        network.sources.iter().filter_map(|entity| histories.get(*entity).ok()?.at(at)).collect();
+    prices.sort_by(f64::total_cmp);
+    prices.get(prices.len().saturating_sub(1) / 2).copied()
+}
+
+/// A feed's sources: the place of a venue, or nothing for a price made outside.
+pub(super) fn sources(world: &World, feed: usize) -> Vec<Option<usize>> {
+    let Some(network) = part::<Network>(world, Kind::Feed, feed) else { return Vec::new() };
+    let venues: Vec<Entity> = world.resource::<Directory>().entities(Kind::Venue).collect();
+    network.sources.iter().map(|source| venues.iter().position(|venue| venue == source)).collect()
+}
+
 fn publish(
     mut feeds: Query<'_, '_, (&Network, &FeedTerms, &mut Feed)>,
-    nodes: Query<'_, '_, &Stake>,
-    roster: Res<'_, Roster>,
+    nodes: (Query<'_, '_, &Holdings>, Query<'_, '_, &Vault>),
+    places: (Res<'_, Roster>, Res<'_, Directory>),
     ledger: Res<'_, Ledger>,
     now: Res<'_, Now>,
-    mut answers: ResMut<'_, Answers>,
+    mut heard: (ResMut<'_, Answers>, ResMut<'_, Rounds>),
     seen: Res<'_, Observations>,
 ) {
-    let answers = answers.take();
+    let answers = heard.0.take();
+    let (holders, vaults) = nodes;
     for (network, terms, mut feed) in &mut feeds {
-        let place = u32::try_from(network.place).unwrap_or(u32::MAX);
-        let subject = Some(Handle { kind: Kind::Feed, index: place });
-        let (mut prices, mut stakes, mut all) = (Vec::new(), Vec::new(), 0.0);
-        for agent in seen.0[network.place].keys() {
-            let stake = stake_of(*agent, &nodes, &roster, &ledger);
+        let subject = Some(Handle::new(Kind::Feed, network.place));
+        let vault = places.1.entity(Kind::Vault, network.vault).and_then(|entity| vaults.get(entity).ok());
+        // Stake as a weight; a node without stake weighs nothing.
+        #[allow(clippy::cast_precision_loss)]
+        let weight = |agent: AgentId| {
+            let holding = holders.get(places.0.agent(agent)?).ok()?.of(network.vault)?;
+            Some(valuation::stake_of_shares(&ledger, vault?, holding.shares) as f64)
+        };
+        let (mut reports, mut all) = (Vec::new(), 0.0);
+        for agent in seen.0[network.place].keys().copied() {
+            let Some(stake) = weight(agent).filter(|stake| *stake > 0.0) else { continue };
             all += stake;
-            if let Some(price) = answers.get(&(subject, *agent)).filter(|price| Price::new(**price).is_some()) {
-                prices.push(*price);
-                stakes.push(stake);
-            }
+            let price = answers.get(&(subject, agent)).copied().filter(|price| Price::new(*price).is_some());
+            reports.push(NodeReport { agent, stake, price });
         }
+        let heard_from = |report: &NodeReport| report.price.map(|price| (price, report.stake));
+        let (prices, stakes): (Vec<f64>, Vec<f64>) = reports.iter().filter_map(heard_from).unzip();
         let reporting: f64 = stakes.iter().sum();
         let mut result = Vec::new();
         if reporting > 0.0 && reporting >= terms.quorum * all {
             (network.rule)(&[&prices, &stakes], &mut result);
         }
-        if let Some(price) = result.first().copied() {
+        let median = result.first().copied();
+        if let Some(price) = median {
             consider(&mut feed, terms, price, *now);
         }
         feed.stale = feed.price.is_none() || now.time - feed.published > terms.staleness.0;
+        heard.1.0[network.place] = Round { vault: network.vault, price: median, reports };
     }
-}
-
-/// Stake as a weight; a node without stake weighs nothing.
-#[allow(clippy::cast_precision_loss)]
-fn stake_of(agent: AgentId, nodes: &Query<'_, '_, &Stake>, roster: &Roster, ledger: &Ledger) -> f64 {
-    let stake = roster.agent(agent).and_then(|entity| nodes.get(entity).ok());
-    stake.map_or(0.0, |stake| ledger.balance(stake.0) as f64)
 }
 
 /// Publishes `price`, held in its collar, when heartbeat or deviation asks for it.
@@ -321,6 +379,13 @@ fn mean(columns: &[&[f64]], out: &mut Vec<f64>) {
 
 fn price(world: &World, place: usize) -> f64 {
     part::<Feed>(world, Kind::Feed, place).and_then(|feed| feed.price).map_or(0.0, Price::get)
+}
+
+fn reporting_stake(world: &World, place: usize) -> f64 {
+    let Some(round) = world.resource::<Rounds>().0.get(place) else { return 0.0 };
+    let Some(vault) = part::<Vault>(world, Kind::Vault, round.vault) else { return 0.0 };
+    let reported = round.reports.iter().filter(|report| report.price.is_some()).map(|report| report.stake);
+    reported.sum::<f64>() / world.resource::<Assets>().scale(vault.asset)
 }
 
 fn age(world: &World, place: usize) -> f64 {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bevy_ecs::prelude::{Component, Query, Res};
 use serde::Deserialize;
 
-use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected};
+use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected, Who};
 use crate::clock::Now;
 use crate::domain::{External, History};
 use crate::ledger::{AssetId, Bucket, Slot};
@@ -104,7 +104,7 @@ impl Mechanism for Prices {
             BlockSpec { path: OUTSIDE, doc: "The rest of the world's inventory and its spread." },
         ]);
         registry.params.extend(params![OutsideTerms, Kind::Protocol, "market.outside";
-            spread: "ratio", 0.0, 0.5, "Cost of trading outside, on each side of the external price.";
+            spread: "ratio", 0.0, 0.5, Neither, "Cost of trading outside, on each side of the external price.";
         ]);
         registry.probes.push(Probe {
             kind: Kind::Asset,
@@ -121,7 +121,7 @@ impl Mechanism for Prices {
             ActionSpec {
                 name: "buy_outside",
                 receiver: Receiver::Me,
-                roles: &[Role::Arbitrageur, Role::Trader],
+                who: Who::Public(&[Role::Arbitrageur, Role::Trader]),
                 args: &[ASSET, SPENT],
                 doc: "Buys an asset from the rest of the world at its external price plus the spread.",
                 run: buy_outside,
@@ -129,7 +129,7 @@ impl Mechanism for Prices {
             ActionSpec {
                 name: "sell_outside",
                 receiver: Receiver::Me,
-                roles: &[Role::Arbitrageur, Role::Trader],
+                who: Who::Public(&[Role::Arbitrageur, Role::Trader]),
                 args: &[ASSET, SOLD],
                 doc: "Sells an asset to the rest of the world at its external price minus the spread.",
                 run: sell_outside,

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use bevy_ecs::prelude::{Component, Query, Res, World};
 use serde::Deserialize;
 
-use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected};
+use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected, Who};
 use crate::clock::Now;
 use crate::domain::{External, History, Venue};
 use crate::ledger::{Bucket, Ledger, Slot};
 use crate::math::impact;
 use crate::mechanism::{Assets, Mechanism, Setup, price_at};
+use crate::outcomes::attacker_flow;
 use crate::params;
 use crate::phase::{Half, Phase};
 use crate::probe::{Cell, Outcome, Probe};
@@ -75,7 +76,7 @@ impl Mechanism for Venues {
             .blocks
             .push(BlockSpec { path: VENUES, doc: "Constant-product pools: base, quote, price, depth and fee each." });
         registry.params.extend(params![VenueTerms, Kind::Venue, "market.venues";
-            fee: "ratio", 0.0, 0.5, "Fee on what goes in, kept by the pool.";
+            fee: "ratio", 0.0, 0.5, Neither, "Fee on what goes in, kept by the pool.";
         ]);
         declare_view(registry);
         let probe = |name, unit, doc, read| Probe { kind: Kind::Venue, name, unit, doc, read };
@@ -92,6 +93,20 @@ impl Mechanism for Venues {
             probe("quote_reserve", "quote units", "Quote in the pool.", |world, place| {
                 reserve(world, place, |venue| venue.quote_slot)
             }),
+        ]);
+        registry.outcomes.extend([
+            Outcome {
+                name: "attacker_bought",
+                unit: "coins",
+                doc: "Settlement coins that attackers paid on venues.",
+                read: |world| attacker_flow(world, &["swap"], false),
+            },
+            Outcome {
+                name: "attacker_sold",
+                unit: "coins",
+                doc: "Settlement coins that attackers got on venues.",
+                read: |world| attacker_flow(world, &["swap"], true),
+            },
         ]);
         registry.outcomes.push(Outcome {
             name: "spot_multiple",
@@ -110,7 +125,7 @@ impl Mechanism for Venues {
             ActionSpec {
                 name: "buy",
                 receiver: Receiver::Me,
-                roles: &[],
+                who: Who::Everyone,
                 args: &[VENUE, SPENT],
                 doc: "Buys base on a venue.",
                 run: buy,
@@ -118,7 +133,7 @@ impl Mechanism for Venues {
             ActionSpec {
                 name: "sell",
                 receiver: Receiver::Me,
-                roles: &[],
+                who: Who::Everyone,
                 args: &[VENUE, SOLD],
                 doc: "Sells base on a venue.",
                 run: sell,
@@ -207,6 +222,13 @@ fn reserves(world: &World, place: usize) -> (f64, f64) {
     in_coins(world.resource::<Ledger>(), venue)
 }
 
+/// A venue's reserves in coins, base and quote, and its fee.
+pub(super) fn pool(world: &World, place: usize) -> Option<(f64, f64, f64)> {
+    let fee = part::<VenueTerms>(world, Kind::Venue, place)?.fee;
+    let (base, quote) = reserves(world, place);
+    Some((base, quote, fee))
+}
+
 #[allow(clippy::cast_precision_loss)]
 fn in_coins(ledger: &Ledger, venue: &Venue) -> (f64, f64) {
     (
@@ -255,7 +277,7 @@ fn buy(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejected> {
     let wallet = tx.agent(actor.agent)?.wallet;
     let (pays, gets) = (wallet.asset(venue.quote), wallet.asset(venue.base));
     let spent = args.amount(1, venue.quote_scale, tx.balance(pays))?;
-    swap(tx, Leg { from: pays, into: venue.quote_slot, amount: spent }, (venue.base_slot, gets), fee)
+    swap(tx, Leg { from: pays, into: venue.quote_slot, amount: spent }, (venue.base_slot, gets), fee).map(drop)
 }
 
 fn sell(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejected> {
@@ -263,12 +285,17 @@ fn sell(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejected> 
     let wallet = tx.agent(actor.agent)?.wallet;
     let (pays, gets) = (wallet.asset(venue.base), wallet.asset(venue.quote));
     let sold = args.amount(1, venue.base_scale, tx.balance(pays))?;
-    swap(tx, Leg { from: pays, into: venue.base_slot, amount: sold }, (venue.quote_slot, gets), fee)
+    swap(tx, Leg { from: pays, into: venue.base_slot, amount: sold }, (venue.quote_slot, gets), fee).map(drop)
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn venue(tx: &Tx<'_>, args: &Args<'_>) -> Result<(Venue, u32), Rejected> {
-    let entity = tx.entity(Kind::Venue, args.handle(0, Kind::Venue)? as usize).ok_or(Rejected::NOT_FOUND)?;
+    venue_at(tx, args.handle(0, Kind::Venue)? as usize)
+}
+
+/// A venue and its fee in parts per million.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn venue_at(tx: &Tx<'_>, place: usize) -> Result<(Venue, u32), Rejected> {
+    let entity = tx.entity(Kind::Venue, place).ok_or(Rejected::NOT_FOUND)?;
     let fee = tx.get::<VenueTerms>(entity)?.fee;
     // Bounds keep the fee within 0…0.5, so parts per million fit.
     Ok((tx.get::<Venue>(entity)?.clone(), libm::round(fee * 1e6) as u32))
@@ -281,7 +308,34 @@ struct Leg {
     amount: Amount,
 }
 
-fn swap(tx: &mut Tx<'_>, input: Leg, output: (Slot, Slot), fee_ppm: u32) -> Result<(), Rejected> {
+/// A forced sale of base: from whose slot, into whose, and how much.
+#[derive(Clone, Copy)]
+pub(super) struct Sale {
+    pub(super) venue: usize,
+    pub(super) from: Slot,
+    pub(super) to: Slot,
+    /// Base units there are to sell.
+    pub(super) available: Amount,
+    /// Quote units wanted.
+    pub(super) wanted: Amount,
+}
+
+/// Sells as little base as raises what is wanted, or all that is available; returns what was sold and what it raised.
+pub(super) fn sell_for(tx: &mut Tx<'_>, sale: Sale) -> Result<(Amount, Amount), Rejected> {
+    let (venue, fee) = venue_at(tx, sale.venue)?;
+    let (base, quote) = (tx.balance(venue.base_slot), tx.balance(venue.quote_slot));
+    let needed = impact::swap_in(sale.wanted, base, quote, fee).unwrap_or(Amount::MAX);
+    let sold = needed.min(sale.available);
+    let leg = Leg { from: sale.from, into: venue.base_slot, amount: sold };
+    match swap(tx, leg, (venue.quote_slot, sale.to), fee) {
+        Ok(raised) => Ok((sold, raised)),
+        // A pool too dry to pay a single unit raises nothing, and nothing is sold.
+        Err(Rejected::LIQUIDITY) => Ok((0, 0)),
+        Err(other) => Err(other),
+    }
+}
+
+fn swap(tx: &mut Tx<'_>, input: Leg, output: (Slot, Slot), fee_ppm: u32) -> Result<Amount, Rejected> {
     let (reserve_out, receiver) = output;
     let out = impact::swap_out(input.amount, tx.balance(input.into), tx.balance(reserve_out), fee_ppm)
         .ok_or(Rejected::OVERFLOW)?;
@@ -289,5 +343,6 @@ fn swap(tx: &mut Tx<'_>, input: Leg, output: (Slot, Slot), fee_ppm: u32) -> Resu
         return Err(Rejected::LIQUIDITY);
     }
     tx.transfer(input.from, input.into, input.amount, "swap")?;
-    tx.transfer(reserve_out, receiver, out, "swap")
+    tx.transfer(reserve_out, receiver, out, "swap")?;
+    Ok(out)
 }

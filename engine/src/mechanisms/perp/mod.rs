@@ -2,6 +2,7 @@
 //! open-interest caps, and the heavier side pays funding.
 
 mod funding;
+mod state;
 mod trade;
 mod view;
 
@@ -10,10 +11,11 @@ use std::collections::BTreeMap;
 use bevy_ecs::prelude::{Query, Res};
 use serde::Deserialize;
 
-use crate::action::{ActionSpec, ArgKind, ArgSpec, Receiver};
-use crate::domain::{Account, Feed, Funds, Market, MarketTerms, Positions};
+use crate::action::{ActionSpec, ArgKind, ArgSpec, Receiver, Who};
+use crate::domain::{Account, Feed, Funds, Market, MarketState, MarketTerms, Positions, VaultTerms};
 use crate::ledger::{Bucket, Ledger};
 use crate::mechanism::{Assets, Mechanism, Setup};
+use crate::mechanisms::vaults::VAULTS;
 use crate::params;
 use crate::phase::{Half, Phase};
 use crate::registry::{BlockSpec, Directory, Kind, Registry};
@@ -58,21 +60,23 @@ impl Mechanism for Perp {
             BlockSpec { path: FUNDS, doc: "The protocol's own money: pool, insurance and deposits." },
         ]);
         registry.params.extend(params![MarketTerms, Kind::Market, "protocol.markets";
-            fee: "ratio", 0.0, 0.1, "Fee on notional.";
-            fee_insurance_share: "ratio", 0.0, 1.0, "Share of fees that goes to the insurance fund.";
-            skew_scale: "contracts", 1e-6, 1e18, "Skew at which the price impact is 100 %.";
-            funding_cap: "ratio/day", 0.0, 10.0, "Largest funding rate a day.";
-            funding_scale: "contracts", 1e-6, 1e18, "Skew at which funding reaches its cap.";
-            oi_cap: "coins", 0.0, 1e15, "Largest notional of either side.";
-            oi_cap_depth_share: "ratio", 0.0, 1e15, "Largest notional of either side as a multiple of the venues' 2 % depth.";
+            fee_stake_share: "ratio", 0.0, 1.0, Lower, "Share of fees that goes to the stakers of the vaults behind the market.";
+            fee: "ratio", 0.0, 0.1, Neither, "Fee on notional.";
+            fee_insurance_share: "ratio", 0.0, 1.0, Lower, "Share of fees that goes to the insurance fund.";
+            skew_scale: "contracts", 1e-6, 1e18, Higher, "Skew at which the price impact is 100 %.";
+            funding_cap: "ratio/day", 0.0, 10.0, Lower, "Largest funding rate a day.";
+            funding_scale: "contracts", 1e-6, 1e18, Higher, "Skew at which funding reaches its cap.";
+            oi_cap: "coins", 0.0, 1e15, Higher, "Largest notional of either side.";
+            oi_cap_depth_share: "ratio", 0.0, 1e15, Higher, "Largest notional of either side as a multiple of the venues' 2 % depth.";
         ]);
         view::declare_view(registry);
         view::declare_probes(registry);
+        state::declare(registry);
         registry.actions.extend([
             ActionSpec {
                 name: "open",
                 receiver: Receiver::Account,
-                roles: &[],
+                who: Who::Everyone,
                 args: &[MARKET, SIZE],
                 doc: "Changes the position by a signed size.",
                 run: trade::open,
@@ -80,7 +84,7 @@ impl Mechanism for Perp {
             ActionSpec {
                 name: "close",
                 receiver: Receiver::Account,
-                roles: &[],
+                who: Who::Everyone,
                 args: &[MARKET, PART],
                 doc: "Closes some or all of the position.",
                 run: trade::close,
@@ -104,6 +108,7 @@ impl Mechanism for Perp {
         for (name, terms) in blocks {
             open_market(setup, &name, terms)?;
         }
+        back_markets(setup)?;
         setup.state::<Funds>();
         setup.state::<MarketTerms>();
         setup.state::<Market>();
@@ -141,6 +146,8 @@ fn open_market(setup: &mut Setup<'_>, name: &str, terms: MarketTerms) -> Result<
         base,
         feed,
         venues,
+        vaults: Vec::new(),
+        state: MarketState::Live,
         mark: None,
         stale: true,
         unit: assets.settlement_scale() / base_scale,
@@ -151,6 +158,24 @@ fn open_market(setup: &mut Setup<'_>, name: &str, terms: MarketTerms) -> Result<
         margin_factor: 1.0,
     };
     setup.spawn(Kind::Market, name, (market, terms));
+    Ok(())
+}
+
+/// Tells markets which vaults guarantee them.
+fn back_markets(setup: &mut Setup<'_>) -> Result<(), SetupError> {
+    let vaults: Vec<_> = setup.world.resource::<Directory>().entities(Kind::Vault).collect();
+    for (vault, entity) in vaults.into_iter().enumerate() {
+        let markets = setup.world.get::<VaultTerms>(entity).map(|terms| terms.markets.clone()).unwrap_or_default();
+        let path = format!("{VAULTS}.{}.markets", setup.world.resource::<Directory>().name(Kind::Vault, vault));
+        for name in markets {
+            let market = setup.find(Kind::Market, "market", &name, &path)?;
+            let entity = setup.world.resource::<Directory>().entity(Kind::Market, market);
+            let market = entity.and_then(|entity| setup.world.get_mut::<Market>(entity));
+            if let Some(mut market) = market.filter(|market| !market.vaults.contains(&vault)) {
+                market.vaults.push(vault);
+            }
+        }
+    }
     Ok(())
 }
 

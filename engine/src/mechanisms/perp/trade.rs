@@ -3,10 +3,13 @@
 use bevy_ecs::prelude::World;
 
 use crate::action::{Actor, Args, Rejected};
-use crate::domain::{Account, AccountId, Funds, Market, MarketTerms, Position, Positions, UNLIMITED, Venue};
+use crate::domain::{
+    Account, AccountId, Funds, Market, MarketState, MarketTerms, Position, Positions, UNLIMITED, Venue,
+};
 use crate::ledger::Ledger;
 use crate::math::impact;
 use crate::mechanism::Assets;
+use crate::mechanisms::vaults;
 use crate::registry::{Kind, part};
 use crate::settlement::{self, Trade};
 use crate::tx::Tx;
@@ -29,6 +32,9 @@ fn market_of(tx: &Tx<'_>, args: &Args<'_>) -> Result<(usize, Market, MarketTerms
     if market.stale {
         return Err(Rejected::STALE);
     }
+    if market.is_halted() {
+        return Err(Rejected::HALTED);
+    }
     Ok((place, market, tx.get::<MarketTerms>(entity)?.clone()))
 }
 
@@ -39,6 +45,10 @@ pub(super) fn open(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(),
     let before = position(tx, account, place)?.map_or(0, |position| position.size);
     take(tx, account, place, size)?;
     let after = before + size;
+    let flips = before != 0 && after != 0 && (after > 0) != (before > 0);
+    if market.state == MarketState::ReduceOnly && (after.abs() > before.abs() || flips) {
+        return Err(Rejected::REDUCE_ONLY);
+    }
     if after.abs() > before.abs() || (after > 0) != (before > 0) {
         check_caps(tx, place, size)?;
         check_initial(tx, account)?;
@@ -71,20 +81,24 @@ fn take(tx: &mut Tx<'_>, account: AccountId, place: usize, size: Amount) -> Resu
     let (market, terms) = (tx.get::<Market>(entity)?, tx.get::<MarketTerms>(entity)?);
     let price = fill_price(market, terms, size)?;
     let cost = valuation::value(market, size, price, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
-    let (rate, insured) = (terms.fee, terms.fee_insurance_share);
     settlement::trade(tx, Trade { account, market: place, size, cost })?;
-    pay_fee(tx, account, (cost, rate, insured))
+    pay_fee(tx, account, place, cost)
 }
 
+/// The insurance fund's share, the stakers' share, and the rest to the pool.
 #[allow(clippy::cast_precision_loss)]
-fn pay_fee(tx: &mut Tx<'_>, account: AccountId, terms: (Amount, f64, f64)) -> Result<(), Rejected> {
-    let (cost, rate, insured) = terms;
-    let fee = whole(cost.abs() as f64 * rate, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
-    let to_insurance = whole(fee as f64 * insured, Rounding::Down).ok_or(Rejected::OVERFLOW)?;
+fn pay_fee(tx: &mut Tx<'_>, account: AccountId, place: usize, cost: Amount) -> Result<(), Rejected> {
+    let entity = tx.entity(Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
+    let (terms, vaults) = (tx.get::<MarketTerms>(entity)?, tx.get::<Market>(entity)?.vaults.clone());
+    let fee = whole(cost.abs() as f64 * terms.fee, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
+    let part = |share: f64| whole(fee as f64 * share, Rounding::Down).ok_or(Rejected::OVERFLOW);
+    let to_insurance = part(terms.fee_insurance_share)?;
+    let to_stakers = part(terms.fee_stake_share)?.min(fee - to_insurance);
     let margin = tx.account(account)?.margin;
     let funds = tx.get::<Funds>(tx.protocol()?)?.clone();
     tx.transfer(margin, funds.insurance, to_insurance, "fee").map_err(|_| Rejected::MARGIN)?;
-    tx.transfer(margin, funds.pool, fee - to_insurance, "fee").map_err(|_| Rejected::MARGIN)
+    let staked = vaults::pay_fees(tx, &vaults, margin, (to_stakers, "fee")).map_err(|_| Rejected::MARGIN)?;
+    tx.transfer(margin, funds.pool, fee - to_insurance - staked, "fee").map_err(|_| Rejected::MARGIN)
 }
 
 /// Refuses when the side that `size` added to exceeds a cap.

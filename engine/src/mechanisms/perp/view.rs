@@ -98,6 +98,9 @@ pub(super) fn declare_view(registry: &mut Registry) {
         field("mmr", number, "ratio", "Maintenance margin ratio before tiers and volatility.", |world, place| {
             term(world, place, |terms| terms.mmr)
         }),
+        field("skew_scale", number, "contracts", "Skew at which the price impact is 100 %.", |world, place| {
+            term(world, place, |terms| terms.skew_scale)
+        }),
         field("fee", number, "ratio", "Fee on notional.", |world, place| term(world, place, |terms| terms.fee)),
         field("pool_liquid", number, "coins", "What the pool can pay at once.", |world, _| pool_liquid(world)),
         field("venue_depth", number, "coins", "2 % depth of the market's venues together.", venue_depth),

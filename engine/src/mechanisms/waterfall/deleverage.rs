@@ -12,7 +12,7 @@ use crate::domain::{AccountId, Market, Position, Positions};
 use crate::event::{Event, EventTable};
 use crate::math::liquidation::bankruptcy_price;
 use crate::mechanisms::perp;
-use crate::registry::{Kind, part};
+use crate::registry::{Handle, Kind, part};
 use crate::rule::RuleFn;
 use crate::settlement::{self, Trade};
 use crate::tx::Tx;
@@ -81,7 +81,7 @@ fn close_against(
         tx.note(Event {
             agent,
             account: Some(winner),
-            market: Some(place),
+            thing: Some(Handle::new(Kind::Market, place)),
             size,
             price,
             amount: at_mark - cost,

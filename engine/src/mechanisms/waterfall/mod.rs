@@ -1,5 +1,5 @@
-//! Who bears a loss: the bankrupt account's margin, the insurance fund, winners by auto-deleveraging, everyone — in the
-//! order the scenario configures. What no stage covers is written off by whom it is owed to.
+//! Who bears a loss: the bankrupt account's margin, the insurance fund, stake, winners by auto-deleveraging, everyone — in
+//! the order the scenario configures. What no stage covers is written off by whom it is owed to.
 
 mod deleverage;
 
@@ -7,13 +7,14 @@ use bevy_ecs::prelude::{Component, World};
 use serde::Deserialize;
 
 use crate::action::Rejected;
-use crate::domain::{Account, AccountId, Funds, LiquidationRoute, LiquidationTerms, Market, Positions};
+use crate::domain::{Account, AccountId, Funds, LiquidationRoute, LiquidationTerms, Market, Position, Positions};
 use crate::event::{Event, EventTable};
 use crate::ledger::Ledger;
 use crate::mechanism::{Assets, Mechanism, Setup};
+use crate::mechanisms::{harm, vaults};
 use crate::phase::{Half, Phase};
 use crate::probe::{Cell, Outcome, Probe};
-use crate::registry::{BlockSpec, Kind, Registry, part};
+use crate::registry::{BlockSpec, Handle, Kind, Registry, part};
 use crate::rule::{Rule, RuleFn, RuleKind};
 use crate::scenario::SetupError;
 use crate::settlement::{self, Trade};
@@ -35,6 +36,8 @@ enum Layer {
     Margin,
     /// The insurance fund.
     Insurance,
+    /// Stake in the vaults behind the market of the loss.
+    Stake,
     /// Winners' positions are closed at the bankrupt account's bankruptcy price.
     AutoDeleverage,
     /// Depositors for what was borrowed, all solvent accounts' cash for the rest, pro rata.
@@ -52,7 +55,7 @@ struct WaterfallBlock {
 impl Default for WaterfallBlock {
     fn default() -> Self {
         Self {
-            order: vec![Layer::Margin, Layer::Insurance, Layer::AutoDeleverage, Layer::Socialized],
+            order: vec![Layer::Margin, Layer::Insurance, Layer::Stake, Layer::AutoDeleverage, Layer::Socialized],
             deleverage_rank: "profit_times_leverage".into(),
         }
     }
@@ -70,6 +73,7 @@ struct Order {
 struct Losses {
     deficits: Amount,
     insurance: Amount,
+    stake: Amount,
     deleveraged: Amount,
     socialized: Amount,
     written_off: Amount,
@@ -105,6 +109,7 @@ impl Mechanism for Waterfall {
                 loss(world, |losses| losses.deficits)
             }),
             outcome("insurance_paid", "What the insurance fund bore.", |world| loss(world, |losses| losses.insurance)),
+            outcome("stake_paid", "What cut stake raised for losses.", |world| loss(world, |losses| losses.stake)),
             outcome("deleveraged", "Profit that winners gave up by auto-deleveraging.", |world| {
                 loss(world, |losses| losses.deleveraged)
             }),
@@ -120,6 +125,9 @@ impl Mechanism for Waterfall {
             }),
             probe("insurance_fund", "The insurance fund.", |world, _| {
                 Cell::Float(valuation::fund(world, |funds| funds.insurance))
+            }),
+            probe("stake_paid", "What cut stake raised for losses so far.", |world, _| {
+                Cell::Float(loss(world, |losses| losses.stake))
             }),
             probe("deleveraged", "Profit given up by auto-deleveraging so far.", |world, _| {
                 Cell::Float(loss(world, |losses| losses.deleveraged))
@@ -169,7 +177,7 @@ fn resolve_bankrupt_accounts(world: &mut World) {
     let mut queues = Queues::default();
     for id in bankrupt {
         // An amount beyond 64 bits leaves the account as it was; it is looked at again in the next step.
-        let _ = Tx::new(world).scope(|tx| resolve(tx, id, &mut queues));
+        let _ = Tx::new(world).scope(|tx| harm::judged(tx, id, |tx| resolve(tx, id, &mut queues)));
     }
 }
 
@@ -217,6 +225,7 @@ pub(super) fn resolve(tx: &mut Tx<'_>, id: AccountId, queues: &mut Queues) -> Re
         let borne = match layer {
             Layer::Margin => need.min(tx.balance(tx.account(id)?.margin)),
             Layer::Insurance => pay_from_insurance(tx, id, need)?,
+            Layer::Stake => cover_from_stake(tx, id, need)?,
             Layer::AutoDeleverage => deleverage::deleverage(tx, (id, need), order.rank, queues)?,
             Layer::Socialized => socialize(tx, id, need)?,
         };
@@ -224,6 +233,7 @@ pub(super) fn resolve(tx: &mut Tx<'_>, id: AccountId, queues: &mut Queues) -> Re
         match layer {
             Layer::Margin => {}
             Layer::Insurance => losses.insurance = losses.insurance.saturating_add(borne),
+            Layer::Stake => losses.stake = losses.stake.saturating_add(borne),
             Layer::AutoDeleverage => losses.deleveraged = losses.deleveraged.saturating_add(borne),
             Layer::Socialized => losses.socialized = losses.socialized.saturating_add(borne),
         }
@@ -241,6 +251,7 @@ const fn layer_word(layer: Layer) -> &'static str {
     match layer {
         Layer::Margin => "loss_on_margin",
         Layer::Insurance => "loss_on_insurance",
+        Layer::Stake => "loss_on_stake",
         Layer::AutoDeleverage => "loss_on_winners",
         Layer::Socialized => "loss_socialized",
     }
@@ -262,6 +273,31 @@ fn net_collateral(tx: &Tx<'_>, id: AccountId) -> Result<Amount, Rejected> {
 fn pay_from_insurance(tx: &mut Tx<'_>, id: AccountId, need: Amount) -> Result<Amount, Rejected> {
     let (margin, fund) = (tx.account(id)?.margin, tx.get::<Funds>(tx.protocol()?)?.insurance);
     tx.transfer_up_to(fund, margin, need, "loss_cover")
+}
+
+/// Cuts the vaults behind the market in which the account lost most, in their order.
+fn cover_from_stake(tx: &mut Tx<'_>, id: AccountId, need: Amount) -> Result<Amount, Rejected> {
+    let place = market_of_loss(tx, id)?;
+    let market = part::<Market>(tx.world(), Kind::Market, place);
+    let backing = market.map(|market| market.vaults.clone()).unwrap_or_default();
+    let margin = tx.account(id)?.margin;
+    let mut raised = 0;
+    for vault in backing {
+        raised += vaults::cover(tx, vault, margin, (need - raised).max(0))?;
+    }
+    Ok(raised)
+}
+
+/// The market with the largest unrealized loss, or where nothing is open the one traded last.
+fn market_of_loss(tx: &Tx<'_>, id: AccountId) -> Result<usize, Rejected> {
+    let entity = tx.account_entity(id)?;
+    let profit = |position: &Position| {
+        let market = part::<Market>(tx.world(), Kind::Market, usize::from(position.market));
+        market.map_or(0, |market| valuation::profit(market, position))
+    };
+    let worst = tx.get::<Positions>(entity)?.0.iter().min_by_key(|position| (profit(position), position.market));
+    let last = tx.get::<Account>(entity)?.last_market;
+    Ok(usize::from(worst.map_or(last, |position| position.market)))
 }
 
 /// Depositors bear what the account borrowed; all other solvent accounts' cash bears the rest, pro rata.
@@ -311,7 +347,7 @@ fn close_all(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Rejected> {
         tx.note(Event {
             agent,
             account: Some(id),
-            market: Some(place),
+            thing: Some(Handle::new(Kind::Market, place)),
             size: -position.size,
             price: mark,
             amount: cost,

@@ -1,0 +1,256 @@
+//! Votes: what they weigh, who is asked, and how they are counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bevy_ecs::prelude::{Component, Resource, World};
+
+use super::course::{self, Course, Standing};
+use super::{Weighing, terms, token};
+use crate::action::{Actor, Args, Intent, MAX_ARGS, Rejected, Value};
+use crate::clock::Now;
+use crate::domain::{Agent, AgentId, CohortId, Cohorts, Proposal, Roster, Vault};
+use crate::event::{Event, EventTable};
+use crate::host::Hook;
+use crate::inquiry::{Answers, Inquiries, Inquiry, Listeners};
+use crate::ledger::{Bucket, Ledger};
+use crate::math::tally::{self, Choice, Tally, Weight};
+use crate::queue;
+use crate::registry::{Directory, Handle, Kind, Registry, part};
+use crate::tx::Tx;
+use crate::units::Amount;
+use crate::valuation;
+
+/// The votes cast on a proposal, with their weights when cast.
+#[derive(Component, Clone, Debug, Default)]
+pub(super) struct Ballots(pub(super) BTreeMap<AgentId, (Choice, Amount)>);
+
+/// Who has answered a proposal's question, so that nobody is asked twice while the vote is on its way.
+#[derive(Component, Clone, Debug, Default)]
+pub(super) struct Answered(BTreeSet<AgentId>);
+
+/// Every agent's weight at the end of the last step, by id.
+#[derive(Resource, Clone, Debug)]
+pub(super) struct Checkpoint(Arc<Vec<Amount>>);
+
+/// What changes of open proposals would do to agents, by change and agent, in coins of free collateral.
+#[derive(Resource, Clone, Debug, Default)]
+pub(super) struct Estimates(pub(super) BTreeMap<(usize, AgentId), f64>);
+
+/// Weights before the first step.
+pub(super) fn begin(world: &mut World) {
+    world.insert_resource(Checkpoint(Arc::default()));
+    world.insert_resource(Estimates::default());
+    keep_weights(world);
+}
+
+/// Keeps every agent's weight for votes that open later.
+pub(super) fn keep_weights(world: &mut World) {
+    if terms(world).is_none_or(|terms| terms.weight != Weighing::Snapshot) {
+        return;
+    }
+    let agents = world.resource::<Roster>().agents().iter().filter_map(|entity| world.get::<Agent>(*entity));
+    let weights = agents.map(|agent| weight_of(world, agent)).collect();
+    world.insert_resource(Checkpoint(Arc::new(weights)));
+}
+
+/// The weights that a vote which opens now counts, when it counts past ones.
+pub(super) fn snapshot(world: &World) -> Option<Arc<Vec<Amount>>> {
+    let counts_past = terms(world).is_some_and(|terms| terms.weight == Weighing::Snapshot);
+    counts_past.then(|| Arc::clone(&world.resource::<Checkpoint>().0))
+}
+
+/// An agent's votes now: tokens in its wallet and at stake.
+pub(super) fn weight(world: &World, agent: AgentId) -> Amount {
+    valuation::agent(world, agent).map_or(0, |agent| weight_of(world, agent))
+}
+
+fn weight_of(world: &World, agent: &Agent) -> Amount {
+    let Some(token) = token(world) else { return 0 };
+    let directory = world.resource::<Directory>();
+    let votes = |place: &usize| part::<Vault>(world, Kind::Vault, *place).is_some_and(|vault| vault.asset == token);
+    let staked = (0..directory.count(Kind::Vault)).filter(votes).map(|place| valuation::stake(world, agent.id, place));
+    let held = world.resource::<Ledger>().balance(agent.wallet.asset(token));
+    staked.fold(held, Amount::saturating_add)
+}
+
+/// All tokens there are, those burned left out.
+pub(super) fn supply(world: &World) -> Weight {
+    let Some(token) = token(world) else { return 0 };
+    let ledger = world.resource::<Ledger>();
+    ledger.issued(token) - ledger.in_buckets(&[Bucket::Burned], token)
+}
+
+/// What an agent's vote on a proposal weighs now.
+pub(super) fn weight_on(world: &World, place: usize, agent: AgentId) -> Amount {
+    let Some(proposal) = part::<Proposal>(world, Kind::Proposal, place) else { return 0 };
+    match terms(world).map(|terms| terms.weight) {
+        None => 0,
+        Some(Weighing::Current) => weight(world, agent),
+        Some(Weighing::Snapshot) => {
+            proposal.snapshot.as_ref().and_then(|weights| weights.get(agent.0 as usize)).copied().unwrap_or(0)
+        }
+    }
+}
+
+/// The tally of a proposal: under current weights every vote weighs what its voter has now, so that a token that
+/// changed hands does not vote twice.
+pub(super) fn tally(world: &World, place: usize) -> Tally {
+    let Some(course) = part::<Course>(world, Kind::Proposal, place) else { return Tally::default() };
+    let is_current = terms(world).is_some_and(|terms| terms.weight == Weighing::Current);
+    if !is_current || course.is_counted() {
+        return course.tally;
+    }
+    let mut tally = Tally::default();
+    if let Some(ballots) = part::<Ballots>(world, Kind::Proposal, place) {
+        for (agent, (choice, _)) in &ballots.0 {
+            tally.add(*choice, Weight::from(weight(world, *agent)));
+        }
+    }
+    tally
+}
+
+pub(super) fn cast(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejected> {
+    let place = args.handle(0, Kind::Proposal)? as usize;
+    let choice = choice(args.number(1)?).ok_or(Rejected::ARGUMENT)?;
+    let entity = tx.entity(Kind::Proposal, place).ok_or(Rejected::NOT_FOUND)?;
+    if course::standing(tx.world(), place) != Some(Standing::Active) {
+        return Err(Rejected::new("vote_is_not_open"));
+    }
+    if tx.get::<Ballots>(entity)?.0.contains_key(&actor.agent) {
+        return Err(Rejected::new("already_voted"));
+    }
+    let weight = weight_on(tx.world(), place, actor.agent);
+    if weight == 0 {
+        return Err(Rejected::new("no_votes"));
+    }
+    let agent = actor.agent;
+    tx.amend::<Ballots>(
+        entity,
+        |ballots| {
+            ballots.0.insert(agent, (choice, weight));
+        },
+        move |ballots| {
+            ballots.0.remove(&agent);
+        },
+    )?;
+    tx.write::<Course>(entity).ok_or(Rejected::NOT_FOUND)?.tally.add(choice, Weight::from(weight));
+    course::extend(tx, place)?;
+    let thing = Some(Handle::new(Kind::Proposal, place));
+    let word = match choice {
+        Choice::For => "for",
+        Choice::Against => "against",
+        Choice::Abstain => "abstain",
+    };
+    tx.note(Event { agent: Some(agent), thing, size: weight, ..Event::new(EventTable::Votes, word) });
+    Ok(())
+}
+
+/// A choice as scripts write it: AGAINST 0, FOR 1, ABSTAIN 2, as Governor Bravo counts them.
+fn choice(value: f64) -> Option<Choice> {
+    [(0.0, Choice::Against), (1.0, Choice::For), (2.0, Choice::Abstain)]
+        .into_iter()
+        .find(|(number, _)| *number == value)
+        .map(|(_, choice)| choice)
+}
+
+/// Asks everybody with a `vote` hook and a vote who has not answered yet, about every open proposal.
+pub(super) fn ask_voters(world: &mut World) {
+    world.resource_mut::<Estimates>().0.clear();
+    for place in 0..world.resource::<Directory>().count(Kind::Proposal) {
+        if course::standing(world, place) != Some(Standing::Active) {
+            continue;
+        }
+        open(world, place);
+        let asked = voters(world, place);
+        let everyone: Vec<AgentId> = asked.iter().flat_map(|(_, agents)| agents.iter().copied()).collect();
+        estimate(world, place, &everyone);
+        let subject = Some(Handle::new(Kind::Proposal, place));
+        let mut inquiries = world.resource_mut::<Inquiries>();
+        for (cohort, agents) in asked {
+            inquiries.push(Inquiry { cohort, agents, subject });
+        }
+    }
+}
+
+/// Keeps the weights that count, in the step in which the vote opens.
+fn open(world: &mut World, place: usize) {
+    let weights = snapshot(world);
+    let entity = world.resource::<Directory>().entity(Kind::Proposal, place);
+    let proposal = entity.and_then(|entity| world.get_mut::<Proposal>(entity));
+    if let Some(mut proposal) = proposal.filter(|proposal| proposal.snapshot.is_none()) {
+        proposal.snapshot = weights;
+    }
+}
+
+fn voters(world: &World, place: usize) -> Vec<(CohortId, Vec<AgentId>)> {
+    let Some(answered) = part::<Answered>(world, Kind::Proposal, place) else { return Vec::new() };
+    let listeners = world.resource::<Listeners>();
+    let cohorts = world.resource::<Cohorts>().0.iter().enumerate();
+    let ids = cohorts.filter_map(|(place, cohort)| Some((CohortId(u16::try_from(place).ok()?), cohort)));
+    let waits = |agent: &AgentId| !answered.0.contains(agent) && weight_on(world, place, *agent) > 0;
+    ids.filter(|(id, _)| listeners.has(*id, Hook::Vote))
+        .map(|(id, cohort)| (id, cohort.agents.clone().map(AgentId).filter(waits).collect()))
+        .collect()
+}
+
+/// What each change, made alone, would do to the free collateral of those who are asked.
+#[allow(clippy::cast_precision_loss)]
+fn estimate(world: &mut World, place: usize, agents: &[AgentId]) {
+    let Some(proposal) = part::<Proposal>(world, Kind::Proposal, place) else { return };
+    let changes = proposal.first_change..proposal.first_change + proposal.changes;
+    let free: Vec<Amount> = agents.iter().map(|agent| free_collateral(world, *agent)).collect();
+    for change in changes {
+        let mut after = Vec::new();
+        // Always refused, so that nothing of it stays.
+        let _: Result<(), Rejected> = Tx::new(world).scope(|tx| {
+            course::apply(tx, change)?;
+            after = agents.iter().map(|agent| free_collateral(tx.world(), *agent)).collect();
+            Err(Rejected::new("estimate"))
+        });
+        let scale = world.resource::<crate::mechanism::Assets>().settlement_scale();
+        let gains = free.iter().zip(after).map(|(before, after)| after.saturating_sub(*before) as f64 / scale);
+        let rows: Vec<_> = agents.iter().copied().zip(gains).map(|(agent, gain)| ((change, agent), gain)).collect();
+        world.resource_mut::<Estimates>().0.extend(rows);
+    }
+}
+
+fn free_collateral(world: &World, agent: AgentId) -> Amount {
+    let accounts = valuation::agent(world, agent).into_iter().flat_map(|agent| valuation::accounts(world, agent));
+    let free = accounts.map(|(account, positions)| valuation::free_collateral(world, account, positions));
+    free.fold(0, Amount::saturating_add)
+}
+
+/// Sends the answers on their way as votes.
+pub(super) fn hear_voters(world: &mut World) {
+    let answers = world.resource_mut::<Answers>().take();
+    let Some(action) = world.resource::<Registry>().action("cast") else { return };
+    let mut intents = Vec::new();
+    for ((subject, agent), choice) in answers {
+        let Some(subject) = subject.filter(|subject| subject.kind == Kind::Proposal) else { continue };
+        let entity = world.resource::<Directory>().entity(Kind::Proposal, subject.index as usize);
+        if let Some(mut answered) = entity.and_then(|entity| world.get_mut::<Answered>(entity)) {
+            answered.0.insert(agent);
+        }
+        let mut args = [None; MAX_ARGS];
+        (args[0], args[1]) = (Some(Value::Handle(subject)), Some(Value::Number(choice)));
+        intents.push(Intent { actor: Actor { agent, account: 0 }, action, args });
+    }
+    queue::admit(world, &intents);
+}
+
+/// What a proposal made now would need.
+pub(super) fn thresholds(world: &World) -> Option<tally::Thresholds> {
+    let (terms, supply) = (terms(world)?, supply(world));
+    Some(tally::Thresholds {
+        quorum: tally::quorum(supply, terms.quorum),
+        super_quorum: (terms.super_quorum <= 1.0).then(|| tally::quorum(supply, terms.super_quorum)),
+        counts: terms.quorum_counts,
+        majority: terms.majority,
+    })
+}
+
+/// The time as the calendars of proposals count it.
+pub(super) fn clock(world: &World) -> i64 {
+    i64::try_from(world.resource::<Now>().time).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,223 @@
+//! The backing of vaults: market value of the token, stake, and what stake would raise under stress, over the open
+//! interest and the stressed deficit of the markets they guarantee.
+
+use bevy_ecs::prelude::{Component, World};
+
+use super::{SafetyTerms, pool};
+use crate::clock::Now;
+use crate::domain::{Disposal, Holdings, Market, Roster, Vault, VaultTerms};
+use crate::ledger::{Bucket, Ledger};
+use crate::math::attack_cost::Pool;
+use crate::mechanism::Assets;
+use crate::mechanisms::vaults;
+use crate::probe::{Cell, Outcome, Probe};
+use crate::registry::{Directory, Kind, Registry, part};
+use crate::units::{Amount, Millis, Price, Span};
+use crate::valuation;
+use crate::view::{FieldKind, PublicField};
+
+/// The backing of a vault's markets, in settlement coins.
+#[derive(Component, Clone, Copy, Debug)]
+struct Backing {
+    open_interest: f64,
+    market_cap: f64,
+    stake: f64,
+    deficit: f64,
+    realizable: f64,
+}
+
+impl Backing {
+    fn cap_ratio(&self) -> f64 {
+        ratio(self.market_cap, self.open_interest)
+    }
+
+    fn stake_ratio(&self) -> f64 {
+        ratio(self.stake, self.open_interest)
+    }
+
+    fn cover(&self) -> f64 {
+        ratio(self.realizable, self.deficit)
+    }
+}
+
+/// NaN where there is nothing to compare with.
+fn ratio(value: f64, base: f64) -> f64 {
+    if base > 0.0 { value / base } else { f64::NAN }
+}
+
+/// Lowest values of the run over all vaults, and when the alarm went first.
+#[derive(Component, Clone, Copy, Debug)]
+pub(super) struct Lows {
+    cap_ratio: f64,
+    stake_ratio: f64,
+    cover: f64,
+    alarm: Option<Millis>,
+}
+
+impl Default for Lows {
+    fn default() -> Self {
+        Self { cap_ratio: f64::NAN, stake_ratio: f64::NAN, cover: f64::NAN, alarm: None }
+    }
+}
+
+/// Declares figures of a vault's backing, seen by agents and recorded alike.
+macro_rules! gauges {
+    ($registry:expr; $($name:literal, $unit:literal, $doc:literal, $pick:expr;)*) => {
+        $registry.public.extend([$(PublicField {
+            of: Kind::Vault,
+            name: $name,
+            kind: FieldKind::Number,
+            unit: $unit,
+            doc: $doc,
+            read: |world, place| backing(world, place, $pick),
+        }),*]);
+        $registry.probes.extend([$(Probe {
+            kind: Kind::Vault,
+            name: $name,
+            unit: $unit,
+            doc: $doc,
+            read: |world, place| Cell::Float(backing(world, place, $pick)),
+        }),*]);
+    };
+}
+
+pub(super) fn declare(registry: &mut Registry) {
+    gauges![registry;
+        "open_interest", "coins", "Open interest of the markets it guarantees, the fuller side of each.", |backing| backing.open_interest;
+        "cap_ratio", "ratio", "Market value of all of the staked asset over that open interest.", Backing::cap_ratio;
+        "stake_ratio", "ratio", "Value of the stake over that open interest.", Backing::stake_ratio;
+        "stressed_deficit", "coins", "Loss beyond margin of those markets' accounts when all marks move by the stress.", |backing| backing.deficit;
+        "realizable", "coins", "What stake that is not leaving would raise, within its cap, after the stake's own stress.", |backing| backing.realizable;
+        "cover", "ratio", "Realizable stake over the stressed deficit.", Backing::cover;
+    ];
+    let outcome = |name, unit, doc, read| Outcome { name, unit, doc, read };
+    registry.outcomes.extend([
+        outcome(
+            "lowest_cap_ratio",
+            "ratio",
+            "Lowest market value of a staked asset over the open interest it guarantees.",
+            |world| low(world, |lows| lows.cap_ratio),
+        ),
+        outcome(
+            "lowest_stake_ratio",
+            "ratio",
+            "Lowest value of stake over the open interest it guarantees.",
+            |world| low(world, |lows| lows.stake_ratio),
+        ),
+        outcome(
+            "lowest_cover",
+            "ratio",
+            "Lowest stressed cover: realizable stake over the stressed deficit.",
+            |world| low(world, |lows| lows.cover),
+        ),
+        outcome("alarm_time", "s", "When market value over open interest first fell below the alarm.", |world| {
+            low(world, |lows| lows.alarm.map_or(f64::NAN, |time| Span(time).seconds()))
+        }),
+    ]);
+}
+
+fn backing(world: &World, place: usize, pick: fn(&Backing) -> f64) -> f64 {
+    part::<Backing>(world, Kind::Vault, place).map_or(f64::NAN, pick)
+}
+
+fn low(world: &World, pick: fn(&Lows) -> f64) -> f64 {
+    part::<Lows>(world, Kind::Protocol, 0).map_or(f64::NAN, pick)
+}
+
+/// Measures every vault that guarantees a market, and keeps the lowest values.
+pub(super) fn measure(world: &mut World) {
+    let Some(terms) = part::<SafetyTerms>(world, Kind::Protocol, 0).copied() else { return };
+    let end = *world.resource::<Now>();
+    let end = end.time + end.dt.0;
+    let directory = world.resource::<Directory>();
+    let Some(protocol) = directory.entity(Kind::Protocol, 0) else { return };
+    let vaults: Vec<_> = directory.entities(Kind::Vault).enumerate().collect();
+    for (place, entity) in vaults {
+        let guarantees = world.get::<VaultTerms>(entity).is_some_and(|terms| !terms.markets.is_empty());
+        let Some(backing) = guarantees.then(|| backing_of(world, place, terms)).flatten() else { continue };
+        world.entity_mut(entity).insert(backing);
+        if let Some(mut lows) = world.get_mut::<Lows>(protocol) {
+            lows.cap_ratio = lower(lows.cap_ratio, backing.cap_ratio());
+            lows.stake_ratio = lower(lows.stake_ratio, backing.stake_ratio());
+            lows.cover = lower(lows.cover, backing.cover());
+            if backing.cap_ratio() < terms.alarm {
+                lows.alarm.get_or_insert(end);
+            }
+        }
+    }
+}
+
+/// The lower of two values, of which NaN is none.
+fn lower(low: f64, value: f64) -> f64 {
+    if low.is_nan() || value < low { value } else { low }
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn backing_of(world: &World, place: usize, terms: SafetyTerms) -> Option<Backing> {
+    let vault = part::<Vault>(world, Kind::Vault, place)?;
+    let (assets, ledger) = (world.resource::<Assets>(), world.resource::<Ledger>());
+    let scale = assets.settlement_scale();
+    let markets = world.resource::<Directory>().entities(Kind::Market).filter_map(|entity| world.get::<Market>(entity));
+    let guaranteed = markets.filter(|market| market.vaults.contains(&place));
+    let open_interest: f64 =
+        guaranteed.map(|market| valuation::notional(market, market.long.max(market.short)) / scale).sum();
+    let circulating = ledger.issued(vault.asset) - ledger.in_buckets(&[Bucket::Burned], vault.asset);
+    let price = valuation::price(world, vault.asset);
+    let coins = |units: f64| units / assets.scale(vault.asset);
+    Some(Backing {
+        open_interest,
+        market_cap: coins(circulating as f64) * price,
+        stake: coins(ledger.balance(vault.staked) as f64) * price,
+        deficit: stressed_deficit(world, place, terms.stress) / scale,
+        realizable: realizable(world, place, terms.stake_stress),
+    })
+}
+
+/// Loss beyond margin of the accounts in a vault's markets when all of these move up or down by `stress`: the larger.
+#[allow(clippy::cast_precision_loss)]
+fn stressed_deficit(world: &World, vault: usize, stress: f64) -> f64 {
+    let moved = |market: &Market, factor: f64| {
+        let factor = if market.vaults.contains(&vault) { factor } else { 1.0 };
+        market.mark.map(|mark| Price::saturating(mark.get() * factor))
+    };
+    let mut deficits = [0_i128; 2];
+    for (account, positions) in valuation::every_account(world).filter(|(_, positions)| !positions.0.is_empty()) {
+        let exposed = positions.0.iter().any(|position| {
+            let market = part::<Market>(world, Kind::Market, usize::from(position.market));
+            market.is_some_and(|market| market.vaults.contains(&vault))
+        });
+        if !exposed {
+            continue;
+        }
+        for (deficit, factor) in deficits.iter_mut().zip([1.0 + stress, 1.0 - stress]) {
+            let nc = valuation::risk_on(world, account, positions, |market| moved(market, factor)).nc;
+            *deficit += i128::from((-nc).max(0));
+        }
+    }
+    deficits[0].max(deficits[1]) as f64
+}
+
+/// What the stake would raise within its cap once its price has fallen: only stake that is not on its way out.
+#[allow(clippy::cast_precision_loss)]
+fn realizable(world: &World, place: usize, stress: f64) -> f64 {
+    let (Some(vault), Some(terms)) =
+        (part::<Vault>(world, Kind::Vault, place), part::<VaultTerms>(world, Kind::Vault, place))
+    else {
+        return 0.0;
+    };
+    let (ledger, scale) = (world.resource::<Ledger>(), world.resource::<Assets>().scale(vault.asset));
+    let holders = world.resource::<Roster>().agents().iter().filter_map(|entity| world.get::<Holdings>(*entity));
+    let cooling: Amount =
+        holders.filter_map(|holdings| holdings.of(place)).map(|holding| holding.cooling_shares()).sum();
+    let leaving = valuation::stake_of_shares(ledger, vault, cooling);
+    let staying = (ledger.balance(vault.staked) - leaving).min(vaults::room(world, place)).max(0);
+    let coins = staying as f64 / scale;
+    match (terms.disposal, vault.venue.and_then(|venue| pool(world, venue))) {
+        (Disposal::Hold, _) => 0.0,
+        (Disposal::Sell, None) => coins,
+        (Disposal::Sell, Some(pool)) => {
+            let fall = libm::sqrt(1.0 - stress);
+            Pool { base: pool.base / fall, quote: pool.quote * fall, ..pool }.sell(coins)
+        }
+    }
+}

@@ -17,9 +17,9 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) public: &'a Public,
 }
 
-/// Bindings that the engine itself reads, whatever the strategy declares: the feed that nodes report to, and the market
-/// whose moves wake the cohort.
-const ENGINE_BINDINGS: [(&str, Kind); 2] = [("feed", Kind::Feed), ("market", Kind::Market)];
+/// Bindings that the engine itself reads, whatever the strategy declares: the feed that nodes report to, the market whose
+/// moves wake the cohort, and the vault of its stake.
+const ENGINE_BINDINGS: [(&str, Kind); 3] = [("feed", Kind::Feed), ("market", Kind::Market), ("vault", Kind::Vault)];
 
 /// The values of a cohort's parameters; `path` is the cohort's, for errors.
 pub(crate) fn values(
@@ -121,12 +121,21 @@ fn handle(kind: Kind, index: usize) -> Handle {
     Handle { kind, index: u32::try_from(index).unwrap_or(u32::MAX) }
 }
 
-/// The thing that a selector picks: the only candidate, the one it names, or by depth.
+/// The thing that a selector picks: the only candidate, the one it names, or by depth. Risk parameters must be named.
 fn selected(around: Surroundings<'_>, kind: Kind, selector: &str, path: &str) -> Result<Handle, SetupError> {
     match around.directory.count(kind) {
         0 => {
             Err(SetupError::value(path, format!("the strategy needs a {}, and the scenario has none", kind_noun(kind))))
         }
+        // Which one is meant is the point of the strategy: never a guess.
+        _ if kind == Kind::Parameter && !selector.contains('.') => {
+            let such = around.directory.name(kind, 0);
+            let message = format!(
+                "the strategy leaves open which risk parameter it means: bind one by its path, such as `{such}`"
+            );
+            Err(SetupError::value(path, message))
+        }
+        _ if kind == Kind::Parameter => named(around, kind, selector, path),
         1 => Ok(handle(kind, 0)),
         count => match selector {
             "first" => Ok(handle(kind, 0)),

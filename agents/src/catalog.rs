@@ -10,8 +10,14 @@ use palisade_engine::view::{FieldKind, OwnScope};
 use crate::types::Type;
 
 /// Methods of the world that look a thing up by its name.
-pub(crate) const FINDERS: [(&str, Kind); 4] =
-    [("market", Kind::Market), ("feed", Kind::Feed), ("venue", Kind::Venue), ("asset", Kind::Asset)];
+pub(crate) const FINDERS: [(&str, Kind); 6] = [
+    ("market", Kind::Market),
+    ("feed", Kind::Feed),
+    ("venue", Kind::Venue),
+    ("asset", Kind::Asset),
+    ("vault", Kind::Vault),
+    ("parameter", Kind::Parameter),
+];
 
 /// Where a value comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,6 +121,8 @@ impl Catalog {
                 OwnScope::Position => catalog.property(Type::Position, field.name, Type::Float, access),
                 OwnScope::Asset => catalog.lookup(field.name, ("asset", Kind::Asset), access),
                 OwnScope::Feed => catalog.lookup(field.name, ("feed", Kind::Feed), access),
+                OwnScope::Vault => catalog.lookup(field.name, ("vault", Kind::Vault), access),
+                OwnScope::Change => catalog.lookup(field.name, ("change", Kind::Change), access),
             }
         }
         for (place, action) in registry.actions.iter().enumerate() {
@@ -156,7 +164,11 @@ impl Catalog {
                 Access::Host,
             );
         }
-        for kind in [Kind::Protocol, Kind::Market, Kind::Feed, Kind::Venue, Kind::Asset, Kind::Account] {
+        for (on, name, kind) in [(Kind::Protocol, "proposal", Kind::Proposal), (Kind::Proposal, "change", Kind::Change)]
+        {
+            self.method(Type::Thing(on), name, vec![("index", Takes::Int)], Type::Thing(kind), Access::Host);
+        }
+        for kind in Kind::ALL {
             self.property(Type::Thing(kind), "name", Type::Text, Access::Host);
         }
         for record in [Type::Position, Type::Params, Type::Memory] {
@@ -196,6 +208,14 @@ impl Catalog {
     /// The method called `name` on any record.
     pub(crate) fn any_method(&self, name: &str) -> Option<&Method> {
         self.records.values().find_map(|members| members.methods.get(name))
+    }
+
+    /// The place of a public field in the registry.
+    pub(crate) fn public_field(&self, record: Type, name: &str) -> Option<usize> {
+        match self.members(record)?.properties.get(name)?.access {
+            Access::Public(place, _) => Some(place),
+            _ => None,
+        }
     }
 
     /// Own fields that a member called `name` may stand for, whatever record it is on.

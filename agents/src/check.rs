@@ -10,8 +10,9 @@ use palisade_engine::view::Reads;
 use rhai::{Expr, Position, Stmt};
 
 use crate::catalog::Catalog;
+use crate::constants;
 use crate::declare::{self, Declarations, StrategyParam};
-use crate::draft::{Draft, HOST_CONSTANTS};
+use crate::draft::Draft;
 use crate::infer::{Finding, Inference, Layout};
 use crate::library::{Library, Strategy};
 use crate::natives;
@@ -26,26 +27,45 @@ pub(crate) struct Checked {
     pub(crate) reads: BTreeMap<Hook, Reads>,
 }
 
-/// Functions that the host calls, with the types of what it hands them.
-fn roots() -> Vec<(&'static str, Option<Hook>, Vec<Type>)> {
-    vec![
-        ("report", Some(Hook::Report), vec![Type::Me, Type::Thing(Kind::Feed)]),
-        ("liquidate", Some(Hook::Liquidate), vec![Type::Me, Type::Thing(Kind::Account)]),
-        ("decide", Some(Hook::Decide), vec![Type::Me, Type::Thing(Kind::Protocol)]),
-        ("params", None, Vec::new()),
-        ("memory", None, Vec::new()),
-        ("wake", None, Vec::new()),
-    ]
+/// A function that the host calls.
+struct Root {
+    name: &'static str,
+    hook: Option<Hook>,
+    args: Vec<Type>,
+    usage: String,
 }
 
-const USAGE: [(&str, &str); 6] = [
-    ("report", "fn report(me, feed)"),
-    ("liquidate", "fn liquidate(me, account)"),
-    ("decide", "fn decide(me, world)"),
-    ("params", "fn params()"),
-    ("memory", "fn memory()"),
-    ("wake", "fn wake()"),
-];
+fn roots() -> Vec<Root> {
+    let hooks = Hook::ALL.into_iter().map(|hook| {
+        let (param, kind) = subject(hook);
+        let usage = format!("fn {}(me, {param})", hook.name());
+        Root { name: hook.name(), hook: Some(hook), args: vec![Type::Me, Type::Thing(kind)], usage }
+    });
+    let declarations = ["params", "memory", "wake"];
+    hooks
+        .chain(declarations.map(|name| Root { name, hook: None, args: Vec::new(), usage: format!("fn {name}()") }))
+        .collect()
+}
+
+/// What a hook is asked about: its parameter's usual name and its kind.
+const fn subject(hook: Hook) -> (&'static str, Kind) {
+    match hook {
+        Hook::Report => ("feed", Kind::Feed),
+        Hook::Liquidate => ("account", Kind::Account),
+        Hook::Decide => ("world", Kind::Protocol),
+        Hook::Vote => ("proposal", Kind::Proposal),
+    }
+}
+
+/// What a hook returns, in words, when it is certain that it returns something else.
+fn misfit(hook: Hook, returns: Type) -> Option<&'static str> {
+    let (fits, words) = match hook {
+        Hook::Report => (returns.is_number(), "a price, or nothing"),
+        Hook::Vote => (matches!(returns, Type::Int | Type::Number), "FOR, AGAINST, ABSTAIN, or nothing yet"),
+        Hook::Liquidate | Hook::Decide => return None,
+    };
+    (!fits && !returns.is_silent() && returns != Type::Unit).then_some(words)
+}
 
 /// Checks one strategy against everything the mechanisms declared; an empty list means that it can run.
 #[must_use]
@@ -113,7 +133,7 @@ fn finding(source: usize, at: Position, message: String, hint: Option<String>) -
 fn names(draft: &Draft, catalog: &Catalog, findings: &mut BTreeSet<Finding>) {
     for function in draft.functions.iter().filter(|function| !function.is_anonymous()) {
         let name = function.name();
-        let wants = roots().into_iter().find(|(root, ..)| *root == name);
+        let wants = roots().into_iter().find(|root| root.name == name);
         if wants.is_none() && (natives::is_native(name) || catalog.any_method(name).is_some()) {
             let hint = format!("it would silently replace the built-in one: call it `own_{name}`");
             findings.insert(finding(
@@ -123,24 +143,25 @@ fn names(draft: &Draft, catalog: &Catalog, findings: &mut BTreeSet<Finding>) {
                 Some(hint),
             ));
         }
-        for param in function.def.params.iter().filter(|param| HOST_CONSTANTS.contains(&param.as_str())) {
+        for param in function.def.params.iter().filter(|param| constants::find(param).is_some()) {
             let message = format!("`{param}` is a constant of the host");
             findings.insert(finding(function.source, function.at, message, Some("choose another name".into())));
         }
-        if let Some((_, _, args)) = wants.filter(|(.., args)| args.len() != function.def.params.len()) {
-            let usage = USAGE.iter().find(|(root, _)| *root == name).map(|(_, usage)| format!("write `{usage}`"));
+        if let Some(Root { args, usage, .. }) = wants.filter(|root| root.args.len() != function.def.params.len()) {
             let message = format!("`{name}` takes {} arguments, not {}", args.len(), function.def.params.len());
-            findings.insert(finding(function.source, function.at, message, usage));
+            findings.insert(finding(function.source, function.at, message, Some(format!("write `{usage}`"))));
         }
     }
-    if !roots().iter().any(|(name, hook, _)| hook.is_some() && draft.defines(name)) {
-        let hint = "write `fn decide(me, world)`, `fn report(me, feed)` or `fn liquidate(me, account)`";
+    let hooks: Vec<Root> = roots().into_iter().filter(|root| root.hook.is_some()).collect();
+    if !hooks.iter().any(|root| draft.defines(root.name)) {
+        let usages: Vec<String> = hooks.iter().map(|root| format!("`{}`", root.usage)).collect();
+        let hint = format!("write one of {}", usages.join(", "));
         findings.insert(Finding {
             source: 0,
             line: 1,
             column: 1,
             message: "the strategy has no hook".into(),
-            hint: Some(hint.into()),
+            hint: Some(hint),
         });
     }
 }
@@ -149,14 +170,14 @@ fn names(draft: &Draft, catalog: &Catalog, findings: &mut BTreeSet<Finding>) {
 fn infer(draft: &Draft, catalog: &Catalog, layout: &Layout, findings: &mut BTreeSet<Finding>) -> BTreeMap<Hook, Reads> {
     let mut reads = BTreeMap::new();
     let mut reached = BTreeSet::new();
-    for (name, hook, args) in roots() {
+    for Root { name, hook, args, .. } in roots() {
         let Some(function) = draft.function(name, args.len()) else { continue };
         let mut inference = Inference::new(catalog, draft, layout);
         inference.declares = name == "params";
         let result = inference.call(function, args);
-        if hook == Some(Hook::Report) && !(result.is_silent() || result.is_number() || result == Type::Unit) {
+        if let Some(expected) = hook.and_then(|hook| misfit(hook, result)) {
             let at = draft.functions[function].at;
-            let message = format!("`report` returns {}: it returns a price, or nothing", result.words());
+            let message = format!("`{name}` returns {}: it returns {expected}", result.words());
             findings.insert(finding(draft.functions[function].source, at, message, None));
         }
         reached.append(&mut inference.reached);
@@ -184,7 +205,7 @@ fn infer(draft: &Draft, catalog: &Catalog, layout: &Layout, findings: &mut BTree
 }
 
 fn misspelt_root(draft: &Draft, name: &str) -> Option<&'static str> {
-    let known = USAGE.iter().map(|(root, _)| *root);
+    let known = roots().into_iter().map(|root| root.name);
     nearest(name, known.filter(|root| *root != name && !draft.defines(root)))
 }
 

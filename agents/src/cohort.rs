@@ -13,6 +13,7 @@ use rhai::{AST, CallFnOptions, Dynamic, Position, Scope};
 
 use crate::catalog::Catalog;
 use crate::check::Checked;
+use crate::constants;
 use crate::context::{Context, Names};
 use crate::draft::{self, Places, Source};
 use crate::fault;
@@ -33,7 +34,7 @@ pub(crate) struct Members {
 pub(crate) struct CohortScript {
     pub(crate) sandbox: Sandbox,
     ast: AST,
-    entries: [String; 3],
+    entries: [String; Hook::ALL.len()],
     context: Rc<Context>,
     sources: Vec<Source>,
     places: Places,
@@ -154,7 +155,11 @@ impl CohortScript {
             let failure = fault::locate(&error, stop, hook.name(), known);
             Failed { place: self.place(failure.source, failure.at), message: failure.line().into() }
         })?;
-        let value = if hook == Hook::Report { self.price(&value)? } else { None };
+        let value = match hook {
+            Hook::Report => self.price(&value)?,
+            Hook::Vote => self.vote(&value)?,
+            Hook::Liquidate | Hook::Decide => None,
+        };
         self.memory[words].copy_from_slice(&self.context.memory.borrow());
         Ok(value)
     }
@@ -169,6 +174,21 @@ impl CohortScript {
             Ok(price) => Err(self.failed(Hook::Report, &format!("`report` returned {price}"))),
             Err(other) => Err(self.failed(Hook::Report, &format!("`report` returned {other}, not a price"))),
         }
+    }
+
+    /// The answer of `vote`: one of the three votes, or nothing yet.
+    fn vote(&self, value: &Dynamic) -> Result<Option<f64>, Failed> {
+        if value.is_unit() {
+            return Ok(None);
+        }
+        let found = match value.as_int() {
+            Ok(number) => match constants::vote(number) {
+                Some(vote) => return Ok(Some(vote)),
+                None => number.to_string(),
+            },
+            Err(other) => other.to_owned(),
+        };
+        Err(self.failed(Hook::Vote, &format!("`vote` returned {found}, not FOR, AGAINST or ABSTAIN")))
     }
 
     /// A failure of the hook as a whole.

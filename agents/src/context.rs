@@ -2,6 +2,7 @@
 //! holds nothing that a script could reach.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 
 use palisade_engine::action::{ActionId, Actor, Intent, MAX_ARGS, Value};
 use palisade_engine::domain::AgentId;
@@ -20,15 +21,26 @@ use crate::types::Type;
 /// The most actions a hook may ask for in one call.
 pub(crate) const MAX_ACTIONS: usize = 64;
 
-const KINDS: [Kind; 6] = [Kind::Protocol, Kind::Market, Kind::Feed, Kind::Venue, Kind::Asset, Kind::Account];
-
 /// The names of all things, ready to hand to scripts.
 #[derive(Debug, Default)]
-pub(crate) struct Names([Vec<ImmutableString>; 6]);
+pub(crate) struct Names([Vec<ImmutableString>; Kind::ALL.len()]);
 
 impl Names {
     pub(crate) fn of(directory: &Directory) -> Self {
-        Self(KINDS.map(|kind| directory.names(kind).map(Into::into).collect()))
+        let mut names = Self::default();
+        names.follow(directory);
+        names
+    }
+
+    /// Adds what came into being since.
+    fn follow(&mut self, directory: &Directory) {
+        for kind in Kind::ALL {
+            let known = &mut self.0[kind as usize];
+            if known.len() < directory.count(kind) {
+                let new = directory.names(kind).skip(known.len()).map(Into::into);
+                known.extend(new.collect::<Vec<ImmutableString>>());
+            }
+        }
     }
 
     pub(crate) fn all(&self, kind: Kind) -> &[ImmutableString] {
@@ -39,7 +51,7 @@ impl Names {
 /// The call under way.
 pub(crate) struct Context {
     pub(crate) catalog: Catalog,
-    pub(crate) names: Names,
+    pub(crate) names: RefCell<Names>,
     pub(crate) accounts: u8,
     /// The agent's memory as 64-bit words; written back only when the call ends well.
     pub(crate) memory: RefCell<Vec<u64>>,
@@ -61,7 +73,7 @@ impl Context {
     pub(crate) fn new(catalog: Catalog, names: Names, accounts: u8) -> Self {
         Self {
             catalog,
-            names,
+            names: RefCell::new(names),
             accounts,
             memory: RefCell::default(),
             intents: RefCell::default(),
@@ -81,6 +93,7 @@ impl Context {
 
     /// Takes over what one question shows to all its agents.
     pub(crate) fn begin(&self, ask: &Ask<'_>) {
+        self.names.borrow_mut().follow(ask.directory);
         self.public.replace(ask.public.clone());
         self.own.replace(ask.own.clone());
         self.subject.set(ask.subject);
@@ -127,6 +140,39 @@ impl Context {
         value.copied().ok_or_else(|| "this field was not gathered: read it by its name".into())
     }
 
+    /// How many things of a kind there are.
+    pub(crate) fn count(&self, kind: Kind) -> usize {
+        self.names.borrow().all(kind).len()
+    }
+
+    /// Which changes are a proposal's, by place among all changes.
+    ///
+    /// # Errors
+    /// When no mechanism tells, or the view was frozen before the proposal came up.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub(crate) fn changes(&self, proposal: Handle) -> Outcome<Range<u32>> {
+        let fields =
+            ["first_change", "changes"].map(|name| self.catalog.public_field(Type::Thing(Kind::Proposal), name));
+        let [Some(first), Some(count)] = fields else { return Err("proposals have no changes in this world".into()) };
+        let public = self.public.borrow();
+        let [first, count] = [first, count].map(|field| public.value(field, proposal.index as usize));
+        if !(first >= 0.0 && count >= 0.0 && first + count <= f64::from(u32::MAX)) {
+            return Err("this proposal is not in view yet".into());
+        }
+        Ok(first as u32..(first + count) as u32)
+    }
+
+    /// An own field of one change of the proposal under vote; of other proposals' changes nothing is gathered.
+    pub(crate) fn own_of_change(&self, (name, field): (&str, usize), change: Handle) -> Outcome<f64> {
+        let asked = self.subject.get().filter(|subject| subject.kind == Kind::Proposal);
+        let is_asked =
+            asked.and_then(|proposal| self.changes(proposal).ok()).is_some_and(|of| of.contains(&change.index));
+        if !is_asked {
+            return Err(format!("`{name}` of a change is known only while voting on its proposal").into());
+        }
+        self.own(field, change.index as usize, 0)
+    }
+
     /// The agent's draws: its own stream for every hook, subject and step.
     pub(crate) fn draw(&self, sample: impl FnOnce(&mut Stream) -> f64) -> f64 {
         let mut draws = self.draws.borrow_mut();
@@ -135,6 +181,7 @@ impl Context {
                 Hook::Report => "script.report",
                 Hook::Liquidate => "script.liquidate",
                 Hook::Decide => "script.decide",
+                Hook::Vote => "script.vote",
             };
             let subject = self.subject.get().map_or(0, |subject| splitmix(u64::from(subject.index) + 1));
             self.streams.get().stream(name, self.key.get() ^ subject, self.step.get())

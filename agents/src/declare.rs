@@ -10,9 +10,11 @@ use rhai::{AST, CallFnOptions, Dynamic, Engine, ImmutableString, Map, Scope};
 
 use crate::draft::Draft;
 use crate::fault;
+use crate::natives;
 use crate::problem::{ScriptProblem, did_you_mean};
 use crate::pure::float;
 use crate::sandbox::{LOAD_FUEL, Outcome, Sandbox};
+use crate::types::Type;
 
 /// What a parameter may be.
 #[derive(Clone, PartialEq, Debug)]
@@ -30,7 +32,8 @@ pub enum ParamKind {
     Thing {
         /// Of which kind.
         kind: Kind,
-        /// Which one when a scenario is silent: a name, `first`, `thinnest` or `deepest`.
+        /// Which one when a scenario is silent: a name, `first`, `thinnest` or `deepest`;
+        /// of risk parameters always a path.
         selector: String,
     },
 }
@@ -79,16 +82,18 @@ pub(crate) fn register(engine: &mut Engine) {
         }
         Ok(Declared { kind: ParamKind::Number { default, low, high }, doc: doc.to_owned() })
     });
-    let things = [
-        ("market_param", Kind::Market),
-        ("venue_param", Kind::Venue),
-        ("feed_param", Kind::Feed),
-        ("asset_param", Kind::Asset),
-    ];
-    for (name, kind) in things {
+    for (name, kind) in things() {
         engine.register_fn(name, move |selector: &str| thing(kind, selector, ""));
         engine.register_fn(name, move |selector: &str, doc: &str| thing(kind, selector, doc));
     }
+}
+
+/// The declarations of things, and the kinds that they take.
+fn things() -> impl Iterator<Item = (&'static str, Kind)> {
+    natives::DECLARATIONS.into_iter().filter_map(|(name, ty)| match ty {
+        Type::Thing(kind) => Some((name, kind)),
+        _ => None,
+    })
 }
 
 fn thing(kind: Kind, selector: &str, doc: &str) -> Declared {
@@ -109,9 +114,9 @@ pub(crate) fn evaluate(draft: &Draft, sandbox: &Sandbox, ast: &AST) -> Result<De
     let run = Runner { draft, sandbox, ast };
     for (name, value) in run.map("params")? {
         let Some(Declared { kind, doc }) = value.clone().try_cast::<Declared>() else {
-            let hint =
-                "param(default, low, high, \"what it is\"), or market_param, venue_param, feed_param, asset_param";
-            return Err(run.problem("params", format!("`{name}` is not declared as a parameter"), Some(hint.into())));
+            let things: Vec<&str> = things().map(|(declaration, _)| declaration).collect();
+            let hint = format!("param(default, low, high, \"what it is\"), or {}", things.join(", "));
+            return Err(run.problem("params", format!("`{name}` is not declared as a parameter"), Some(hint)));
         };
         declared.params.push(StrategyParam { name: name.to_string(), kind, doc });
     }

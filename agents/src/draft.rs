@@ -10,12 +10,9 @@ use rhai::{
     ScriptFuncDef, Shared, Stmt,
 };
 
+use crate::constants;
 use crate::library::{Library, Strategy};
-use crate::portion::Portion;
 use crate::problem::{ScriptProblem, did_you_mean};
-
-/// Constants that the host provides.
-pub(crate) const HOST_CONSTANTS: [&str; 1] = ["all"];
 
 /// One file of a draft.
 #[derive(Clone, Debug)]
@@ -145,7 +142,7 @@ impl Draft {
             if !flags.contains(ASTFlags::CONSTANT) {
                 let hint = format!("write `const {name} = …`, or keep what changes in `memory()`");
                 problems.push(source.problem(at, format!("`let {name}` outside of any function"), Some(hint)));
-            } else if HOST_CONSTANTS.contains(&name) {
+            } else if constants::find(name).is_some() {
                 problems.push(source.problem(ident.pos, format!("`{name}` is a constant of the host"), None));
             } else if self.constants.iter().any(|(known, _)| known == name) {
                 problems.push(source.problem(ident.pos, format!("the constant `{name}` is defined twice"), None));
@@ -202,7 +199,9 @@ impl Draft {
         // With fast operators `**` would bypass the pinned `libm`.
         engine.set_fast_operators(!self.has_power);
         let mut scope = Scope::new();
-        scope.push_constant("all", Portion::All);
+        for constant in constants::all() {
+            scope.push_constant_dynamic(constant.name, (constant.value)());
+        }
         for (name, value) in &self.constants {
             scope.push_constant_dynamic(name.clone(), value.clone());
         }

@@ -2,7 +2,7 @@
 
 use rhai::{ASTFlags, ASTNode, Expr, FlowControl, OpAssignment, Position, Stmt};
 
-use crate::draft::HOST_CONSTANTS;
+use crate::constants;
 use crate::infer::{Frame, Inference};
 use crate::problem::did_you_mean;
 use crate::types::Type;
@@ -64,7 +64,7 @@ impl Inference<'_> {
             }
             Stmt::Var(parts, _, at) => {
                 let (name, value) = (&parts.0.name, self.infer(frame, &parts.1));
-                if HOST_CONSTANTS.contains(&name.as_str()) {
+                if constants::find(name).is_some() {
                     self.find(
                         frame,
                         *at,

@@ -7,7 +7,8 @@ use palisade_engine::host::Hook;
 use rhai::{ASTFlags, Expr, FnCallExpr, FnPtr, ImmutableString, Position};
 
 use crate::catalog::{Access, Catalog};
-use crate::draft::{Draft, HOST_CONSTANTS};
+use crate::constants;
+use crate::draft::Draft;
 use crate::natives;
 use crate::problem::did_you_mean;
 use crate::pure;
@@ -187,8 +188,8 @@ impl<'a> Inference<'a> {
         if let Some(ty) = frame.variable(name) {
             return *ty;
         }
-        if HOST_CONSTANTS.contains(&name) {
-            return Type::Portion;
+        if let Some(constant) = constants::find(name) {
+            return constant.ty;
         }
         if let Some((_, value)) = self.draft.constants.iter().find(|(known, _)| known == name) {
             return if value.is_int() {
@@ -202,9 +203,10 @@ impl<'a> Inference<'a> {
             };
         }
         let known = frame.variables.iter().map(|(known, _)| known.as_str());
-        let constants = self.draft.constants.iter().map(|(known, _)| known.as_str());
+        let own = self.draft.constants.iter().map(|(known, _)| known.as_str());
+        let hosts = constants::all().map(|constant| constant.name);
         let closure = || frame.is_closure.then(|| "a closure sees only its own arguments".to_owned());
-        let hint = did_you_mean(name, known.chain(constants).chain(HOST_CONSTANTS)).or_else(closure);
+        let hint = did_you_mean(name, known.chain(own).chain(hosts)).or_else(closure);
         self.find(frame, at, format!("there is no variable `{name}`"), hint);
         Type::Unknown
     }

@@ -6,6 +6,7 @@ mod card;
 mod catalog;
 mod check;
 mod cohort;
+mod constants;
 mod context;
 mod declare;
 mod draft;

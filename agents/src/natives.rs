@@ -1,6 +1,8 @@
 //! The names that rhai 1.27 and the host give to functions, so that a script cannot shadow them unnoticed. A script
 //! function of the same name silently wins in rhai, which has no way to list its own functions: hence this list.
 
+use palisade_engine::registry::Kind;
+
 use crate::pure;
 use crate::types::Type;
 
@@ -123,12 +125,14 @@ const LANGUAGE: &[&str] = &[
 ];
 
 /// Functions that only `params()` calls.
-pub(crate) const DECLARATIONS: [(&str, Type); 5] = [
+pub(crate) const DECLARATIONS: [(&str, Type); 7] = [
     ("param", Type::Float),
-    ("market_param", Type::Thing(palisade_engine::registry::Kind::Market)),
-    ("venue_param", Type::Thing(palisade_engine::registry::Kind::Venue)),
-    ("feed_param", Type::Thing(palisade_engine::registry::Kind::Feed)),
-    ("asset_param", Type::Thing(palisade_engine::registry::Kind::Asset)),
+    ("market_param", Type::Thing(Kind::Market)),
+    ("venue_param", Type::Thing(Kind::Venue)),
+    ("feed_param", Type::Thing(Kind::Feed)),
+    ("asset_param", Type::Thing(Kind::Asset)),
+    ("vault_param", Type::Thing(Kind::Vault)),
+    ("parameter_param", Type::Thing(Kind::Parameter)),
 ];
 
 /// Whether the name belongs to rhai or the host.

@@ -1,6 +1,7 @@
 //! The records that scripts see, as small values, and their members in the engine. Which members there are comes from the
 //! catalog alone, so that a mechanism's new field or action needs nothing here.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use palisade_engine::action::{MAX_ARGS, Value};
@@ -9,7 +10,7 @@ use palisade_engine::view::FieldKind;
 use rhai::{Dynamic, Engine, ImmutableString};
 
 use crate::catalog::{Access, FINDERS, Takes};
-use crate::context::Context;
+use crate::context::{Context, Names};
 use crate::portion::Portion;
 use crate::problem::did_you_mean;
 use crate::pure::float;
@@ -50,7 +51,7 @@ pub(crate) fn register(engine: &mut Engine, context: &Rc<Context>) {
     unknown_members(engine, context);
 }
 
-type Table = [Option<(usize, FieldKind)>; 6];
+type Table = [Option<(usize, FieldKind)>; Kind::ALL.len()];
 
 fn public_fields(engine: &mut Engine, context: &Rc<Context>) {
     let mut tables: std::collections::BTreeMap<&'static str, Table> = std::collections::BTreeMap::new();
@@ -94,7 +95,11 @@ fn own_fields(engine: &mut Engine, context: &Rc<Context>) {
             };
             let (shared, kind, name) = (Rc::clone(context), *kind, *name);
             engine.register_fn(name, move |_: &mut Me, thing: Dynamic| -> Outcome<f64> {
-                shared.own(field, expect_thing(name, kind, &thing)?.index as usize, 0)
+                let thing = expect_thing(name, kind, &thing)?;
+                if kind == Kind::Change {
+                    return shared.own_of_change((name, field), thing);
+                }
+                shared.own(field, thing.index as usize, 0)
             });
         }
     }
@@ -198,33 +203,70 @@ fn host_members(engine: &mut Engine, context: &Rc<Context>) {
     }
     let shared = Rc::clone(context);
     engine.register_get("name", move |thing: &mut Thing| -> ImmutableString {
-        shared.names.all(thing.0.kind).get(thing.0.index as usize).cloned().unwrap_or_default()
+        shared.names.borrow().all(thing.0.kind).get(thing.0.index as usize).cloned().unwrap_or_default()
     });
     finders(engine, context);
+    counted(engine, context);
 }
 
 fn finders(engine: &mut Engine, context: &Rc<Context>) {
-    let kinds: Vec<Kind> = FINDERS.iter().map(|(_, kind)| *kind).collect();
+    let named = FINDERS.iter().map(|(_, kind)| *kind).chain([Kind::Proposal]).collect();
     let mut finder = |name: &'static str, kinds: Vec<Kind>| {
         let shared = Rc::clone(context);
-        engine.register_fn(name, move |_: &mut Thing, wanted: &str| find(&shared, &kinds, wanted));
+        engine.register_fn(name, move |on: &mut Thing, wanted: &str| -> Outcome<Thing> {
+            expect_receiver(*on, Kind::Protocol, name)?;
+            find(&shared.names.borrow(), &kinds, wanted)
+        });
     };
     for (name, kind) in FINDERS {
         finder(name, vec![kind]);
     }
-    finder("find", kinds);
+    finder("find", named);
 }
 
-fn find(context: &Context, kinds: &[Kind], wanted: &str) -> Outcome<Thing> {
+/// All things share one type in rhai: each method looks itself whether it belongs to the receiver.
+fn expect_receiver(on: Thing, kind: Kind, name: &str) -> Outcome<()> {
+    if on.0.kind == kind {
+        return Ok(());
+    }
+    Err(format!("{} has no method `{name}`", thing_words(on.0.kind)).into())
+}
+
+/// `world.proposal(i)` and `proposal.change(i)`.
+fn counted(engine: &mut Engine, context: &Rc<Context>) {
+    let shared = Rc::clone(context);
+    engine.register_fn("proposal", move |on: &mut Thing, index: i64| -> Outcome<Thing> {
+        expect_receiver(*on, Kind::Protocol, "proposal")?;
+        let count = u32::try_from(shared.count(Kind::Proposal)).unwrap_or(u32::MAX);
+        nth((on.0, Kind::Proposal), 0..count, index)
+    });
+    let shared = Rc::clone(context);
+    engine.register_fn("change", move |on: &mut Thing, index: i64| -> Outcome<Thing> {
+        expect_receiver(*on, Kind::Proposal, "change")?;
+        nth((on.0, Kind::Change), shared.changes(on.0)?, index)
+    });
+}
+
+/// One of the things `among` that are the owner's.
+fn nth((owner, kind): (Handle, Kind), among: Range<u32>, index: i64) -> Outcome<Thing> {
+    let count = among.len();
+    let found = usize::try_from(index).ok().and_then(|index| among.into_iter().nth(index));
+    found.map(|index| Thing(Handle { kind, index })).ok_or_else(|| {
+        let (what, owner) = (kind_noun(kind), kind_noun(owner.kind));
+        format!("there is no {what}({index}): the {owner} has {count}, counted from 0").into()
+    })
+}
+
+fn find(names: &Names, kinds: &[Kind], wanted: &str) -> Outcome<Thing> {
     for kind in kinds {
-        if let Some(index) = context.names.all(*kind).iter().position(|name| name == wanted) {
+        if let Some(index) = names.all(*kind).iter().position(|name| name == wanted) {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             return Ok(Thing(Handle { kind: *kind, index }));
         }
     }
-    let known = kinds.iter().flat_map(|kind| context.names.all(*kind)).map(ImmutableString::as_str);
+    let known = kinds.iter().flat_map(|kind| names.all(*kind)).map(ImmutableString::as_str);
     let hint = did_you_mean(wanted, known).map(|hint| format!(" ({hint})")).unwrap_or_default();
-    let what = if let [kind] = kinds { kind_noun(*kind) } else { "market, feed, venue or asset" };
+    let what = if let [kind] = kinds { kind_noun(*kind) } else { "thing" };
     Err(format!("there is no {what} called `{wanted}`{hint}").into())
 }
 

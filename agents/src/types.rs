@@ -113,6 +113,10 @@ pub(crate) const fn thing_words(kind: Kind) -> &'static str {
         Kind::Venue => "a venue",
         Kind::Asset => "an asset",
         Kind::Account => "an account up for liquidation",
+        Kind::Vault => "a vault",
+        Kind::Proposal => "a proposal",
+        Kind::Change => "a change of a proposal",
+        Kind::Parameter => "a risk parameter",
     }
 }
 
@@ -125,6 +129,10 @@ pub(crate) const fn kind_noun(kind: Kind) -> &'static str {
         Kind::Venue => "venue",
         Kind::Asset => "asset",
         Kind::Account => "account",
+        Kind::Vault => "vault",
+        Kind::Proposal => "proposal",
+        Kind::Change => "change",
+        Kind::Parameter => "risk parameter",
     }
 }
 

@@ -1,7 +1,9 @@
 //! Every load check with its place, and the silence where nothing is certain.
 
+use palisade_engine::action::Receiver;
 use palisade_engine::mechanism::Mechanism;
 use palisade_engine::mechanisms;
+use palisade_engine::view::{OwnField, OwnScope};
 
 use super::*;
 
@@ -13,8 +15,12 @@ fn registry() -> Registry {
 const CARD: &str = "//! name: x\n//! role: trader\n//! summary: s\n";
 
 fn problems(body: &str) -> Vec<String> {
+    problems_in(body, &registry())
+}
+
+fn problems_in(body: &str, registry: &Registry) -> Vec<String> {
     let library = Library::of_texts(&[("x.rhai", &format!("{CARD}{body}"))]).unwrap();
-    let found = check(&library, library.get("x").unwrap(), &registry());
+    let found = check(&library, library.get("x").unwrap(), registry);
     found.iter().map(|problem| problem.to_string().trim_start_matches("x.rhai:").to_owned()).collect()
 }
 
@@ -58,6 +64,7 @@ fn only_functions_and_literals_stand_on_top() {
         "1:7 `A` is not a literal (a constant is a number, a flag or a text; what must be computed goes into a function)",
     );
     check_one("const all = 1;\nfn decide(me, world) {}", "1:7 `all` is a constant of the host");
+    check_one("const FOR = 1;\nfn decide(me, world) {}", "1:7 `FOR` is a constant of the host");
     assert!(problems("const A = -2.5;\nfn decide(me, world) { me.account(0).deposit(A); }").is_empty());
 }
 
@@ -69,18 +76,127 @@ fn names_of_the_host_are_not_shadowed() {
     check_one("fn decide(me, world) {}\n  fn abs(x) { x }", &format!("2:6 {}", hint("abs")));
     check_one("fn decide(me, world) {}\nfn withdraw(x) { x }", &format!("2:4 {}", hint("withdraw")));
     check_one("fn decide(me, world) {}\nfn param(a) { a }", &format!("2:4 {}", hint("param")));
+    check_one("fn decide(me, world) {}\nfn proposal(x) { x }", &format!("2:4 {}", hint("proposal")));
+    check_one("fn decide(me, world) {}\nfn vault_param(x) { x }", &format!("2:4 {}", hint("vault_param")));
+    check_one(
+        "fn decide(me, world) {}\nfn f(AGAINST) { 1 }",
+        "2:4 `AGAINST` is a constant of the host (choose another name)",
+    );
     check_decide("let all = 1;", "1 `all` is a constant of the host (choose another name)");
+    check_decide("let ABSTAIN = 1;", "1 `ABSTAIN` is a constant of the host (choose another name)");
 }
 
 #[test]
 fn hooks_have_their_shape() {
     check_one(
         "fn f() {}",
-        "-2:1 the strategy has no hook (write `fn decide(me, world)`, `fn report(me, feed)` or `fn liquidate(me, account)`)",
+        "-2:1 the strategy has no hook (write one of `fn report(me, feed)`, `fn liquidate(me, account)`, `fn decide(me, world)`, `fn vote(me, proposal)`)",
     );
     check_one("fn decide(me) {}", "1:4 `decide` takes 2 arguments, not 1 (write `fn decide(me, world)`)");
     check_one("fn decide(me, world) {}\nfn reprt(me, feed) {}", "2:4 nothing calls `reprt` (did you mean `report`?)");
     check_one("fn report(me, feed) { \"high\" }", "1:4 `report` returns a text: it returns a price, or nothing");
+}
+
+/// A registry with own values of vaults and changes.
+fn voting() -> Registry {
+    let mut registry = registry();
+    let own = |scope, name| OwnField { scope, name, unit: "", doc: "", gather: |_, _, _| {} };
+    registry.own.extend([own(OwnScope::Vault, "staked"), own(OwnScope::Change, "estimate")]);
+    registry
+}
+
+/// The only problem of a vote, by its column; the body begins in column 25.
+#[track_caller]
+fn check_vote(body: &str, expected: &str) {
+    let found = problems_in(&format!("fn vote(me, proposal) {{ {body} }}"), &voting());
+    let expected = expected.split_once(' ').map(|(column, message)| format!("4:{column}: {message}"));
+    assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{body}");
+}
+
+#[test]
+fn votes_are_checked() {
+    let wants = "it returns FOR, AGAINST, ABSTAIN, or nothing yet";
+    check_vote("FOR", "");
+    check_vote("if me.cash > 1.0 { AGAINST } else { ABSTAIN }", "");
+    check_vote("if me.cash > 1.0 { return FOR; }", "");
+    check_vote("", "");
+    check_vote("max(FOR, AGAINST)", "");
+    check_vote("me.cash", &format!("4 `vote` returns a number: {wants}"));
+    check_vote("all", &format!("4 `vote` returns `all` or a fraction: {wants}"));
+    check_vote("me.cash > 0.0", &format!("4 `vote` returns a flag: {wants}"));
+    check_vote("AGANST", "25 there is no variable `AGANST` (did you mean `AGAINST`?)");
+    check_vote("let x = FOR == true; ()", "37 compares an integer with a flag: they are never equal");
+    check_one("fn vote(me) {}", "1:4 `vote` takes 2 arguments, not 1 (write `fn vote(me, proposal)`)");
+    check_one(
+        "fn decide(me, world) { vote(me, 1) }\nfn vote(me, proposal) { }",
+        "1:24 only the host calls `vote` (put what both need into a function of its own)",
+    );
+    check_one("fn decide(me, world) {}\nfn vot(me, proposal) {}", "2:4 nothing calls `vot` (did you mean `vote`?)");
+}
+
+#[test]
+fn vaults_proposals_and_parameters_have_their_kind() {
+    check_vote(
+        "if me.estimate(proposal.change(0)) > me.staked(proposal) {}",
+        "72 `vault` of `staked(vault)` is a vault, not a proposal",
+    );
+    check_vote(
+        "if me.estimate(proposal) > 0.0 {}",
+        "40 `change` of `estimate(change)` is a change of a proposal, not a proposal",
+    );
+    check_vote("proposal.chang(0)", "34 a proposal has no method `chang` (did you mean `change`?)");
+    check_vote("proposal.change(0).x; ()", "44 a change of a proposal has no field `x`");
+    check_vote("proposal.change(0.5); ()", "41 `index` of `change(index)` is an integer, not a number");
+    check_vote(
+        "if proposal == proposal.change(0) {}",
+        "37 compares a proposal with a change of a proposal: they are never equal",
+    );
+    check_vote("proposal.proposal(0); ()", "34 a proposal has no method `proposal`");
+    check_vote("proposal.name + proposal.change(0).name; ()", "");
+    check_decide("world.vualt(\"a\");", "7 the world has no method `vualt` (did you mean `vault`?)");
+    check_decide("world.vault(\"a\").x;", "18 a vault has no field `x`");
+    check_decide("world.parameter(1);", "17 `name` of `parameter(name)` is a text, not an integer");
+    check_decide(
+        "if world.parameter(\"a\") == world.proposal(0) {}",
+        "25 compares a risk parameter with a proposal: they are never equal",
+    );
+    let tuned = |kind: &str| {
+        format!("fn params() {{ #{{ x: {kind}(\"a.b\", \"d\") }} }}\nfn decide(me, world) {{ me.params.x.y }}")
+    };
+    check_one(&tuned("vault_param"), "2:36 a vault has no field `y`");
+    check_one(&tuned("parameter_param"), "2:36 a risk parameter has no field `y`");
+    check_decide(
+        "let x = vault_param(\"late\");",
+        "9 `vault_param` declares a parameter: it belongs into `params()` (read it as `me.params.name`)",
+    );
+}
+
+#[test]
+fn a_vote_reads_what_it_names() {
+    let body =
+        "fn vote(me, proposal) { if me.estimate(proposal.change(0)) > 0.0 { FOR } }\nfn decide(me, world) { me.cash }";
+    let library = Library::of_texts(&[("x.rhai", &format!("{CARD}{body}"))]).unwrap();
+    let registry = voting();
+    let checked = checked(&library, library.get("x").unwrap(), &Catalog::of(&registry), &Packages::new());
+    let reads = &checked.map_err(|found| format!("{found:?}")).unwrap().reads[&Hook::Vote];
+    let names: Vec<&str> = reads.0.iter().map(|place| registry.own[*place].name).collect();
+    assert_eq!(names, ["estimate"]);
+}
+
+/// An action and a look-up of one name on one record, say, would hide each other.
+#[test]
+fn no_name_stands_for_two_methods() {
+    let registry = registry();
+    let lookups = registry
+        .own
+        .iter()
+        .filter(|field| matches!(field.scope, OwnScope::Asset | OwnScope::Feed | OwnScope::Vault | OwnScope::Change));
+    let acts = registry.actions.iter().filter(|action| action.receiver == Receiver::Me);
+    let mut names: Vec<&str> = lookups.map(|field| field.name).chain(acts.map(|action| action.name)).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count, "{names:?}");
 }
 
 #[test]
@@ -202,7 +318,7 @@ fn declarations_are_evaluated() {
     );
     check_one(
         "fn params() { #{ a: 3.0 } }\nfn decide(me, world) {}",
-        "1:4 `a` is not declared as a parameter (param(default, low, high, \"what it is\"), or market_param, venue_param, feed_param, asset_param)",
+        "1:4 `a` is not declared as a parameter (param(default, low, high, \"what it is\"), or market_param, venue_param, feed_param, asset_param, vault_param, parameter_param)",
     );
     check_one(
         "fn wake() { #{ evry: \"1m\" } }\nfn decide(me, world) {}",

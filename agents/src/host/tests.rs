@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use palisade_engine::action::{Intent, Value};
 use palisade_engine::clock::{Now, Segment};
 use palisade_engine::domain::AgentId;
+use palisade_engine::mechanism::Mechanism;
 use palisade_engine::registry::{Handle, Kind};
 use palisade_engine::rng::Streams;
 use palisade_engine::scenario::{Amounts, AssetSpec};
 use palisade_engine::units::Span;
-use palisade_engine::view::Columns;
+use palisade_engine::view::{Asked, Columns};
 use palisade_engine::{Options, mechanisms};
 
 use super::*;
+
+mod votes;
 
 const CARD: &str = "//! name: x\n//! role: trader\n//! summary: s\n";
 
@@ -68,12 +71,16 @@ impl Stage {
     }
 
     fn with(body: &str, adjust: impl FnOnce(&mut Cohort)) -> Result<Self, LoadError> {
+        Self::among(&mechanisms::ALL, body, adjust)
+    }
+
+    fn among(all: &[&dyn Mechanism], body: &str, adjust: impl FnOnce(&mut Cohort)) -> Result<Self, LoadError> {
         let library = Library::of_texts(&[("x.rhai", &format!("{CARD}{body}")), ("honest.rhai", HONEST)]).unwrap();
         let mut traders = cohort(Role::Trader, "x", 3);
         adjust(&mut traders);
         let nodes = cohort(Role::Oracle, "honest", 1);
         let scenario = scenario(vec![("population.traders", traders), ("population.nodes", nodes)]);
-        let simulation = Simulation::new(&scenario, &mechanisms::ALL, Options::default()).unwrap();
+        let simulation = Simulation::new(&scenario, all, Options::default()).unwrap();
         let host = ScriptHost::new(&library, &scenario, &simulation, HostOptions::default())?;
         Ok(Self { simulation, host, step: 0 })
     }
@@ -82,7 +89,7 @@ impl Stage {
         let (world, mut replies) = (self.simulation.world(), Replies::default());
         let agents = [AgentId(0), AgentId(1), AgentId(2)];
         let reads = self.host.reads(CohortId(0), hook).unwrap_or_default();
-        let own = Columns::gather(world, &reads, &agents, 2);
+        let own = Columns::gather(world, &reads, Asked { agents: &agents, accounts: 2, subject });
         let values = vec![0.5; self.simulation.registry().public.len()];
         let ask = Ask {
             hook,
@@ -95,6 +102,7 @@ impl Stage {
             own: &own,
             public: world.resource::<Public>(),
             streams: Streams::new(7),
+            directory: world.resource::<Directory>(),
         };
         self.host.ask(&ask, &mut replies);
         self.step += 1;

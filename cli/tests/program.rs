@@ -41,12 +41,16 @@ fn a_run_tells_what_happened_and_how_to_repeat_it() {
 
 #[test]
 fn the_readme_shows_a_real_output() {
-    let summary = text(&palisade(&["run", MANGO]).stdout);
     let readme = fs::read_to_string(repository().join("README.md")).expect("a README");
-    let shown = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an output");
-    let mut lines = summary.lines();
-    for line in shown.lines().filter(|line| !line.trim().is_empty() && line.trim() != "…") {
-        assert!(lines.any(|printed| printed.trim_end() == line), "the program does not print, in this order:\n{line}");
+    let mut shown = readme.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next());
+    for scenario in [MANGO, "scenarios/oracle_collusion.ron"] {
+        let summary = text(&palisade(&["run", scenario]).stdout);
+        let mut lines = summary.lines();
+        let expected = shown.next().expect("an output").lines();
+        for line in expected.filter(|line| !line.trim().is_empty() && line.trim() != "…") {
+            let printed = lines.any(|printed| printed.trim_end() == line);
+            assert!(printed, "`run {scenario}` does not print, in this order:\n{line}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use palisade_engine::mechanisms;
 use palisade_engine::registry::Registry;
 use palisade_engine::scenario::{AssetSpec, Cohort, FORMAT, Role, Scenario, SetupError};
-use palisade_engine::valuation::{DEPOSITS, INSURANCE, POOL};
+use palisade_engine::valuation::{DEPOSITS, ESCROW, INSURANCE, POOL, vault_group};
 use serde::de::DeserializeOwned;
 
 use crate::source::{Document, Problem, TOP_LEVEL, read_csv, suggestion};
@@ -17,7 +17,7 @@ pub(crate) const OUTSIDE: &str = "outside";
 /// What the name of a venue's group starts with.
 pub(crate) const LIQUIDITY: &str = "liquidity ";
 /// Groups of the protocol itself, whose names no cohort may have.
-const PARTIES: [&str; 4] = [POOL, INSURANCE, DEPOSITS, OUTSIDE];
+const PARTIES: [&str; 5] = [POOL, INSURANCE, DEPOSITS, ESCROW, OUTSIDE];
 /// The parts that hold cohorts.
 const COHORTS: [&str; 2] = ["population", "attackers"];
 /// The most things of one kind: groups are counted in 16 bits, and venues are groups too.
@@ -144,7 +144,7 @@ fn check_cohort_name(document: &Document, part: &str, name: &str) -> Result<(), 
     if !(1..=MAX_NAME).contains(&name.chars().count()) || name.trim() != name || !name.chars().all(plain) {
         return wrong(format!("a cohort's name is 1 to {MAX_NAME} letters, digits, `_`, `-` and inner spaces"));
     }
-    if PARTIES.contains(&name) || name.starts_with(LIQUIDITY) {
+    if PARTIES.contains(&name) || name.starts_with(LIQUIDITY) || name.starts_with(&vault_group("")) {
         return wrong(format!("`{name}` is the name of a party that every protocol has"));
     }
     Ok(())
@@ -154,9 +154,8 @@ fn check_role(document: &Document, path: &str, role: Role) -> Result<(), Problem
     let attacks = path.starts_with(COHORTS[1]);
     let message = match role {
         Role::Attacker if !attacks => "attackers stand under `attackers`, so that a run without them can be paired",
-        Role::Trader | Role::Oracle | Role::Keeper | Role::Arbitrageur if attacks => {
-            "only the role `attacker` stands under `attackers`"
-        }
+        Role::Attacker => return Ok(()),
+        _ if attacks => "only the role `attacker` stands under `attackers`",
         _ => return Ok(()),
     };
     Err(document.problem(&format!("{path}.role"), message, None))
@@ -227,7 +226,8 @@ attackers: Inline({"x": (role: attacker, strategy: "noise", count: 1)}),
             "title: 1, name:",
             &format!("x.ron:1:13: unknown `title` | expected one of `{}`", TOP_LEVEL.join("`, `")),
         );
-        let known = "`assets`, `settlement`, `feeds`, `markets`, `funds`, `liquidation`, `waterfall`";
+        let known = "`assets`, `settlement`, `vaults`, `feeds`, `markets`, `funds`, `liquidation`, `waterfall`, `offences`, \
+                     `governance`, `safety`";
         check(
             "funds:",
             "fund:",

@@ -8,7 +8,7 @@ use palisade_engine::domain::Cohorts;
 use palisade_engine::frame::Frame;
 use palisade_engine::mechanism::Assets;
 use palisade_engine::scenario::Role;
-use palisade_engine::valuation::{DEPOSITS, INSURANCE, POOL};
+use palisade_engine::valuation::{DEPOSITS, ESCROW, INSURANCE, POOL, vault_group};
 
 use crate::assemble::{LIQUIDITY, OUTSIDE};
 use crate::report::{Attack, FaultPlace, Faults, FlowRow, GroupRow, RefusalRow, Solvency};
@@ -45,9 +45,10 @@ fn role(simulation: &Simulation, group: &str) -> String {
     let cohorts = &simulation.world().resource::<Cohorts>().0;
     let cohort = cohorts.iter().find(|cohort| cohort.name == group);
     let party = match group {
-        POOL | INSURANCE | OUTSIDE => group,
+        POOL | INSURANCE | OUTSIDE | ESCROW => group,
         DEPOSITS => DEPOSITS,
         _ if group.starts_with(LIQUIDITY) => LIQUIDITY.trim_end(),
+        _ if group.starts_with(&vault_group("")) => "vault",
         _ => "",
     };
     cohort.map_or(party, |cohort| cohort.role.name()).to_owned()
@@ -150,6 +151,7 @@ pub(crate) fn solvency(simulation: &Simulation) -> Solvency {
         insolvent: read("insolvent") != 0.0,
         deficits: read("deficits"),
         insurance_paid: read("insurance_paid"),
+        stake_paid: read("stake_paid"),
         deleveraged: read("deleveraged"),
         socialized: read("socialized"),
         written_off: read("written_off"),

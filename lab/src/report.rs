@@ -166,6 +166,8 @@ pub struct Solvency {
     pub deficits: f64,
     /// Borne by the insurance fund.
     pub insurance_paid: f64,
+    /// Raised by cutting stake.
+    pub stake_paid: f64,
     /// Given up by winners.
     pub deleveraged: f64,
     /// Borne by depositors and solvent accounts.

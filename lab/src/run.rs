@@ -183,7 +183,10 @@ mod tests {
         assert_eq!(outcome(&report, "loss_caused").first, 0.0);
         assert!(outcome(&report, "executed_actions").first > 0.0, "{:?}", report.first.refusals);
         let roles: Vec<&str> = report.first.groups.iter().map(|group| group.role.as_str()).collect();
-        assert_eq!(roles, ["oracle", "trader", "outside", "liquidity", "pool", "insurance", "depositors"]);
+        assert_eq!(
+            roles,
+            ["oracle", "trader", "outside", "liquidity", "vault", "pool", "insurance", "depositors", "escrow"]
+        );
     }
 
     #[test]

@@ -20,12 +20,26 @@ const MOVEMENTS: usize = 2;
 const SMALLEST: f64 = 0.01;
 
 /// The events that say that a layer bore a loss, and what to call it, in the order of the usual waterfall.
-const LAYERS: [(&str, &str); 5] = [
+const LAYERS: [(&str, &str); 6] = [
     ("loss_on_margin", "a bankrupt account's own margin bears its first loss"),
     ("loss_on_insurance", "the insurance fund bears its first loss"),
+    ("loss_on_stake", "stake bears its first loss"),
     ("loss_on_winners", "winners are deleveraged for the first time"),
     ("loss_socialized", "a loss is socialized for the first time"),
     ("loss_written_off", "a loss is covered by nobody for the first time"),
+];
+
+/// Moments of proposals, stake and markets that are told of once each, and how.
+const FIRSTS: [(&str, &str); 9] = [
+    ("proposed", "a proposal of `{who}` would change {path} from {before} to {after}"),
+    ("changed", "{path} goes from {before} to {after} by vote"),
+    ("vetoed", "a guardian vetoes {what}"),
+    ("defeated", "{what} is defeated"),
+    ("expired", "{what} expires unexecuted"),
+    ("cut_for_deviation", "stake of `{who}` is cut for a report far from the round's price"),
+    ("cut_for_downtime", "stake of `{who}` is cut for silence"),
+    ("market_reduce_only", "a guardian lets positions in {what} only shrink"),
+    ("market_halted", "a guardian halts {what}"),
 ];
 
 /// A feed's first price and how far it went.
@@ -57,6 +71,7 @@ pub(crate) struct Story {
     liquidation: Option<(Millis, String)>,
     losses: BTreeMap<usize, (Millis, f64)>,
     insolvency: Option<(Millis, f64)>,
+    firsts: BTreeMap<usize, (Millis, String)>,
 }
 
 impl Story {
@@ -73,6 +88,7 @@ impl Story {
             liquidation: None,
             losses: BTreeMap::new(),
             insolvency: None,
+            firsts: BTreeMap::new(),
         }
     }
 
@@ -87,7 +103,11 @@ impl Story {
                     let what = format!("first liquidation: an account of `{cohort}` in {market} at {}", figure(price));
                     self.liquidation = Some((time(frame, row), what));
                 }
-                "events" => self.see_event(frame, row),
+                "events" => {
+                    self.see_event(frame, row);
+                    self.see_first(frame, row);
+                }
+                "governance" | "slashes" => self.see_first(frame, row),
                 _ => {}
             }
         }
@@ -158,12 +178,26 @@ impl Story {
         }
     }
 
+    /// Notes the first moment of a kind.
+    fn see_first(&mut self, frame: &Frame, row: usize) {
+        let word = text(frame, "what", row);
+        let Some(kind) = FIRSTS.iter().position(|(known, _)| *known == word) else { return };
+        let value = |column| figure(number(frame, column, row));
+        let thing = [text(frame, "proposal", row), text(frame, "thing", row)].concat();
+        self.firsts.entry(kind).or_insert_with(|| {
+            let line = FIRSTS[kind].1.replace("{who}", text(frame, "cohort", row)).replace("{what}", &thing);
+            let line = line.replace("{path}", text(frame, "path", row));
+            (time(frame, row), line.replace("{before}", &value("before")).replace("{after}", &value("after")))
+        });
+    }
+
     /// The lines, in order of time.
     pub(crate) fn tell(&self) -> Vec<StoryLine> {
         let mut lines: Vec<(Millis, String)> = Vec::new();
         lines
             .extend(self.insolvency.map(|(at, short)| (at, format!("claims exceed assets, by {}", self.coins(short)))));
         lines.extend(self.movements());
+        lines.extend(self.firsts.values().cloned());
         lines.extend(self.liquidation.clone());
         // Own margin is what it is for: the other layers come first.
         for (layer, (at, amount)) in self.losses.iter().rev() {
@@ -298,6 +332,36 @@ mod tests {
                 "3 attackers receive 30 USD",
                 "3 feed A peaks at 3, 1.50x its first price",
                 "5 the insurance fund bears its first loss: 1.5 USD",
+            ]
+        );
+    }
+
+    #[test]
+    fn votes_cuts_and_halts_are_told_once_each() {
+        let word = |text: &str| Item::Text(text.into());
+        let change = |what: &str| {
+            [word(what), word("attacker"), word("proposal 0"), word("a.imr"), Item::Float(1.0), Item::Float(0.02)]
+        };
+        let (proposed, changed) = (change("proposed"), change("changed"));
+        let governance = table(
+            "governance",
+            &["what", "cohort", "proposal", "path", "before", "after"],
+            &[(1, &proposed), (2, &changed), (3, &changed)],
+        );
+        let slashes = table(
+            "slashes",
+            &["what", "cohort"],
+            &[(4, &[word("cut_for_deviation"), word("nodes")]), (5, &[word("cut_for_deviation"), word("others")])],
+        );
+        let events =
+            table("events", &["what", "thing", "amount"], &[(6, &[word("market_halted"), word("X"), Item::Int(0)])]);
+        assert_eq!(
+            told(&[governance, slashes, events]),
+            [
+                "1 a proposal of `attacker` would change a.imr from 1 to 0.02",
+                "2 a.imr goes from 1 to 0.02 by vote",
+                "4 stake of `nodes` is cut for a report far from the round's price",
+                "6 a guardian halts X",
             ]
         );
     }

@@ -27,13 +27,22 @@ pub(crate) fn solvency(report: &Report) -> Option<(String, String)> {
     if report.worlds != 1 {
         return None;
     }
-    let Solvency { assets_minus_claims, insolvent, deficits, insurance_paid, deleveraged, socialized, written_off } =
-        report.first.solvency;
+    let Solvency {
+        assets_minus_claims,
+        insolvent,
+        deficits,
+        insurance_paid,
+        stake_paid,
+        deleveraged,
+        socialized,
+        written_off,
+    } = report.first.solvency;
     let verdict = if insolvent { "insolvent" } else { "claims covered" };
     let lines = [
         ("assets minus claims", signed(assets_minus_claims)),
         ("losses beyond margin", money(deficits)),
         ("paid by insurance", money(insurance_paid)),
+        ("raised by cutting stake", money(stake_paid)),
         ("given up by winners (ADL)", money(deleveraged)),
         ("socialized", money(socialized)),
         ("covered by nobody", money(written_off)),

@@ -5,6 +5,7 @@ mod closing;
 mod flows;
 mod groups;
 mod outcomes;
+mod routes;
 #[cfg(test)]
 pub(crate) mod sample;
 mod story;
@@ -19,12 +20,14 @@ use crate::table::wrapped;
 /// A part of the summary: its title and its lines, or nothing to say.
 type Section = fn(&Report) -> Option<(String, String)>;
 
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 10] = [
     story::section,
     groups::section,
     flows::section,
     attack::attack,
     attack::solvency,
+    routes::backing,
+    routes::routes,
     outcomes::section,
     trouble::refusals,
     trouble::faults,

@@ -7,7 +7,7 @@ use crate::amount::{count, figure, percent};
 use crate::table::{Align, table, wrapped};
 
 /// Outcomes that other sections of a single world show in words.
-const SHOWN: [&str; 17] = [
+const SHOWN: [&str; 31] = [
     "attacker_outlay",
     "attacker_gross",
     "attacker_net",
@@ -19,12 +19,26 @@ const SHOWN: [&str; 17] = [
     "solvency",
     "deficits",
     "insurance_paid",
+    "stake_paid",
     "deleveraged",
     "socialized",
     "written_off",
     "refused_actions",
     "executed_actions",
     "faults",
+    "lowest_cap_ratio",
+    "lowest_stake_ratio",
+    "lowest_cover",
+    "alarm_time",
+    "oracle_majority_capital",
+    "oracle_majority_cost",
+    "oracle_bribe_capital",
+    "oracle_bribe_cost",
+    "quorum_capital",
+    "quorum_cost",
+    "venue_push_capital",
+    "venue_push_cost",
+    "value_at_risk",
 ];
 
 const SHORTFALL: &str = "ES95: expected shortfall, the mean of the values at or above p95";
@@ -37,7 +51,9 @@ pub(crate) fn section(report: &Report) -> Option<(String, String)> {
 }
 
 fn single(report: &Report) -> Option<(String, String)> {
-    let told = |outcome: &&OutcomeRow| !SHOWN.contains(&outcome.name.as_str()) && outcome.first != 0.0;
+    let told = |outcome: &&OutcomeRow| {
+        !SHOWN.contains(&outcome.name.as_str()) && outcome.first != 0.0 && outcome.first.is_finite()
+    };
     let lines: Vec<(String, String)> = report
         .outcomes
         .iter()
@@ -48,8 +64,12 @@ fn single(report: &Report) -> Option<(String, String)> {
 }
 
 fn distribution(report: &Report) -> Option<(String, String)> {
-    let rows: Vec<(&OutcomeRow, &Stats)> =
-        report.outcomes.iter().filter_map(|outcome| Some((outcome, outcome.stats.as_ref()?))).collect();
+    let rows: Vec<(&OutcomeRow, &Stats)> = report
+        .outcomes
+        .iter()
+        .filter_map(|outcome| Some((outcome, outcome.stats.as_ref()?)))
+        .filter(|(_, stats)| stats.n > 0)
+        .collect();
     let quantities = rows.iter().filter(|(_, stats)| stats.probability.is_none());
     let (still, quantities): (Vec<_>, Vec<_>) = quantities.partition(|(outcome, stats)| is_zero(outcome, stats));
     let columns = [

@@ -78,6 +78,7 @@ fn world() -> World {
             insolvent: true,
             deficits: 98.1e6,
             insurance_paid: 0.0,
+            stake_paid: 0.0,
             deleveraged: 0.0,
             socialized: 0.0,
             written_off: 98.1e6,

@@ -220,13 +220,18 @@ mod tests {
                 "faults",
                 "feeds",
                 "flows",
+                "governance",
                 "groups",
                 "liquidations",
                 "markets",
                 "params",
                 "refusals",
                 "runs",
+                "slashes",
+                "stakes",
+                "vaults",
                 "venues",
+                "votes",
                 "world"
             ]
         );

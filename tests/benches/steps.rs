@@ -11,10 +11,10 @@ use palisade_engine::clock::Now;
 use palisade_engine::domain::{AgentId, CohortId};
 use palisade_engine::host::{Ask, Hook, Host, Replies};
 use palisade_engine::mechanisms::ALL;
-use palisade_engine::registry::Kind;
+use palisade_engine::registry::{Directory, Kind};
 use palisade_engine::rng::Streams;
 use palisade_engine::scenario::Scenario;
-use palisade_engine::view::{Columns, Public};
+use palisade_engine::view::{Asked, Columns, Public};
 use palisade_engine::{Options, Simulation};
 use palisade_tests::hosts::{Native, handle, honest_nodes, intent, own_field};
 use palisade_tests::worlds::crowd;
@@ -146,7 +146,8 @@ fn decisions(criterion: &mut Criterion) {
         let reads = host.reads(crowd_id, Hook::Decide).expect("a decide hook");
         let agents: Vec<AgentId> = (3..3 + traders).map(AgentId).collect();
         let keys: Vec<u64> = agents.iter().map(|agent| u64::from(agent.0)).collect();
-        let own = Columns::gather(simulation.world(), &reads, &agents, 1);
+        let asked = Asked { agents: &agents, accounts: 1, subject: None };
+        let own = Columns::gather(simulation.world(), &reads, asked);
         let ask = Ask {
             hook: Hook::Decide,
             now: *simulation.world().resource::<Now>(),
@@ -158,6 +159,7 @@ fn decisions(criterion: &mut Criterion) {
             own: &own,
             public: simulation.world().resource::<Public>(),
             streams: Streams::new(1),
+            directory: simulation.world().resource::<Directory>(),
         };
         group.bench_function(name, |bench| {
             bench.iter(|| {

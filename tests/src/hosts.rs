@@ -52,6 +52,18 @@ pub fn honest_nodes(registry: &Registry) -> impl Fn(&Ask<'_>, &mut Replies) + us
     }
 }
 
+/// Nodes report what they observe, and whoever is asked liquidates all that it is offered.
+pub fn liquidators(registry: &Registry) -> impl Fn(&Ask<'_>, &mut Replies) + use<> {
+    let (honest, registry) = (honest_nodes(registry), registry.clone());
+    move |ask, replies| {
+        honest(ask, replies);
+        if let Some(account) = ask.subject.filter(|_| ask.hook == Hook::Liquidate) {
+            let args = [Value::Handle(account), Value::Number(1.0)];
+            replies.intents.extend(ask.agents.iter().map(|agent| intent(&registry, agent.0, 0, "liquidate", &args)));
+        }
+    }
+}
+
 /// The place of an own field.
 ///
 /// # Panics

@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
-use palisade_engine::action::{ArgKind, Receiver};
+use palisade_engine::action::{ArgKind, Receiver, Who};
 use palisade_engine::mechanisms::ALL;
+use palisade_engine::probe::STEP_TABLES;
 use palisade_engine::registry::{Kind, Registry};
+use palisade_engine::scenario::Role;
 use palisade_engine::view::{FieldKind, OwnScope};
 
 /// File name and content of every generated page.
@@ -61,12 +63,20 @@ fn actions(registry: &Registry) -> String {
             let _ = write!(args, "{}{}", if args.is_empty() { "" } else { ", " }, arg.name);
             let _ = write!(meanings, " `{}`: {} ({kind}).", arg.name, arg.doc.trim_end_matches('.'));
         }
-        let roles: Vec<&str> = action.roles.iter().map(|role| role.name()).collect();
-        let roles = if roles.is_empty() { "everyone".to_owned() } else { format!("{}, attacker", roles.join(", ")) };
-        format!("| `{receiver}.{}({args})` | {roles} | {}{meanings} |", action.name, action.doc)
+        let who = match action.who {
+            Who::Everyone => "everyone".to_owned(),
+            Who::Public(roles) => names(roles.iter().chain([&Role::Attacker])),
+            Who::Appointed(roles) => names(roles),
+        };
+        format!("| `{receiver}.{}({args})` | {who} | {}{meanings} |", action.name, action.doc)
     });
     let intro = "What strategies can ask for. An action takes effect whole or is refused with a reason.";
     page("Actions", intro, "| call | who | meaning |", rows)
+}
+
+fn names<'a>(roles: impl IntoIterator<Item = &'a Role>) -> String {
+    let names: Vec<&str> = roles.into_iter().map(|role| role.name()).collect();
+    names.join(", ")
 }
 
 fn view(registry: &Registry) -> String {
@@ -78,6 +88,10 @@ fn view(registry: &Registry) -> String {
             Kind::Venue => "venue",
             Kind::Asset => "asset",
             Kind::Account => "account offered to `liquidate`",
+            Kind::Vault => "vault",
+            Kind::Proposal => "proposal",
+            Kind::Change => "change of a proposal",
+            Kind::Parameter => "risk parameter",
         };
         let unit = match field.kind {
             FieldKind::Number => field.unit.to_owned(),
@@ -91,6 +105,8 @@ fn view(registry: &Registry) -> String {
             OwnScope::Agent => ("me", field.name.to_owned()),
             OwnScope::Asset => ("me", format!("{}(asset)", field.name)),
             OwnScope::Feed => ("me", format!("{}(feed)", field.name)),
+            OwnScope::Vault => ("me", format!("{}(vault)", field.name)),
+            OwnScope::Change => ("me", format!("{}(change)", field.name)),
             OwnScope::Account => ("me.account(i)", field.name.to_owned()),
             OwnScope::Position => ("me.account(i).position(market)", field.name.to_owned()),
         };
@@ -101,19 +117,14 @@ fn view(registry: &Registry) -> String {
 }
 
 fn columns(registry: &Registry) -> String {
-    let tables = [
-        (Kind::Protocol, "world"),
-        (Kind::Market, "markets"),
-        (Kind::Feed, "feeds"),
-        (Kind::Venue, "venues"),
-        (Kind::Asset, "assets"),
-    ];
-    let rows = tables.into_iter().flat_map(|(kind, table)| {
+    let rows = STEP_TABLES.into_iter().flat_map(|(kind, table, _)| {
         let probes = registry.probes.iter().filter(move |probe| probe.kind == kind);
         probes.map(move |probe| format!("| `{table}` | `{}` | {} | {} |", probe.name, probe.unit, probe.doc))
     });
-    let intro = "Measured columns of the tables with a row per step. Every row carries `run`, `seed`, `step`, `time_ms` and, but for\n`world`, the name of the thing.";
-    page("Columns", intro, "| table | column | unit | meaning |", rows)
+    let events = palisade_engine::event_columns().into_iter();
+    let events = events.map(|(table, name, unit, doc)| format!("| `{table}` | `{name}` | {unit} | {doc} |"));
+    let intro = "Columns of the tables with a row per step, then of those with a row per event. Every row carries `run`, `seed`, `step`\nand `time_ms`; in the tables per step, but for `world`, also the name of the thing.";
+    page("Columns", intro, "| table | column | unit | meaning |", rows.chain(events))
 }
 
 fn outcomes(registry: &Registry) -> String {

@@ -4,12 +4,12 @@ use palisade_engine::action::Value;
 use palisade_engine::domain::Market;
 use palisade_engine::host::Hook;
 use palisade_engine::mechanisms::ALL;
-use palisade_engine::registry::{Kind, part};
+use palisade_engine::registry::{Directory, Kind, Registry, part};
 use palisade_engine::rng::{Stream, Streams};
-use palisade_engine::scenario::Scenario;
+use palisade_engine::scenario::{Amounts, Role, Scenario};
 use palisade_engine::{Options, Simulation};
-use palisade_tests::hosts::{Native, handle, honest_nodes, intent};
-use palisade_tests::worlds::small;
+use palisade_tests::hosts::{Native, handle, honest_nodes, intent, seen};
+use palisade_tests::worlds::{cohort, small, wallet};
 
 fn simulation(scenario: &Scenario, options: Options) -> Simulation {
     Simulation::new(scenario, &ALL, options).expect("a legal scenario")
@@ -28,6 +28,8 @@ fn random_blocks(draw: &mut Stream) -> Vec<(&'static str, String)> {
         draw,
         &[
             "[margin, insurance, auto_deleverage, socialized]",
+            "[margin, stake, socialized]",
+            "[stake, insurance, margin, auto_deleverage, socialized]",
             "[insurance, margin, socialized]",
             "[auto_deleverage]",
             "[socialized, insurance]",
@@ -38,7 +40,7 @@ fn random_blocks(draw: &mut Stream) -> Vec<(&'static str, String)> {
     let route = pick(draw, &["pool", "takeover"]);
     let market = format!(
         r#"{{"TOK-PERP": (feed: "TOK", base: "TOK", venues: ["TOK/USD"], imr: {}, mmr: {}, skew_scale: {}, unrealized_weight: {},
-            vol_reference: {}, funding_period: "3s", funding_cap: {}, funding_scale: 5000.0, fee: {}, oi_cap_depth_share: {},
+            fee_stake_share: 0.3, vol_reference: {}, funding_period: "3s", funding_cap: {}, funding_scale: 5000.0, fee: {}, oi_cap_depth_share: {},
             tiers: [(above: 500.0, imr: 0.3, mmr: 0.2)])}}"#,
         0.02 + 0.2 * draw.uniform(),
         0.01 * draw.uniform(),
@@ -49,7 +51,30 @@ fn random_blocks(draw: &mut Stream) -> Vec<(&'static str, String)> {
         0.01 * draw.uniform(),
         pick(draw, &["1e15", "40.0"]),
     );
+    let vaults = format!(
+        r#"{{"nodes": (cooldown: "2s"), "pool": (asset: "TOK", venue: "TOK/USD", markets: ["TOK-PERP"], disposal: {}, cooldown: "{}s", slash_cap: {}, slash_window: "20s")}}"#,
+        pick(draw, &["sell", "hold"]),
+        (draw.uniform() * 3.0) as u32,
+        draw.uniform(),
+    );
+    let governance = format!(
+        r#"(token: "TOK", weight: {}, threshold: 0.001, quorum: 0.01, super_quorum: 0.1, period: "4s", timelock: "{}s", extension: "{}s")"#,
+        pick(draw, &["snapshot", "current"]),
+        (draw.uniform() * 2.0) as u32,
+        (draw.uniform() * 2.0) as u32,
+    );
+    let offences = format!(
+        r#"(deviation_tolerance: {}, deviation_slash: {}, downtime_after: "3s", downtime_slash: {}, reporter_share: {}, insurance_share: {})"#,
+        0.02 * draw.uniform(),
+        pick(draw, &["0.0", "0.1", "1.0"]),
+        pick(draw, &["0.0", "0.05"]),
+        0.5 * draw.uniform(),
+        0.5 * draw.uniform(),
+    );
     vec![
+        ("protocol.vaults", vaults),
+        ("protocol.governance", governance),
+        ("protocol.offences", offences),
         ("protocol.waterfall", format!("(order: {order})")),
         ("protocol.liquidation", format!("(route: {route}, penalty: {})", 0.1 * draw.uniform())),
         ("protocol.markets", market),
@@ -77,24 +102,53 @@ fn random_value(draw: &mut Stream) -> Value {
 /// An action of any kind, mostly with arguments of the right kind.
 fn random_intent(simulation: &Simulation, draw: &mut Stream) -> palisade_engine::action::Intent {
     let registry = simulation.registry();
-    let spec = &registry.actions[(draw.uniform() * registry.actions.len() as f64) as usize];
+    // Positions are opened more often than markets are stopped: losses are what tests the most.
+    let mut name = registry.actions[(draw.uniform() * registry.actions.len() as f64) as usize].name;
+    if matches!(name, "halt" | "reduce_only" | "veto" | "unstake") && draw.uniform() < 0.8 {
+        name = "open";
+    }
+    let spec = registry.actions.iter().find(|action| action.name == name).expect("a declared action");
     let args: Vec<Value> = spec
         .args
         .iter()
         .map(|arg| match arg.kind {
             palisade_engine::action::ArgKind::Handle(kind) if draw.uniform() < 0.95 => {
-                handle(kind, (draw.uniform() * 9.0) as u32 % kind_size(kind))
+                handle(kind, (draw.uniform() * f64::from(kind_size(simulation, kind))) as u32)
             }
             palisade_engine::action::ArgKind::Number if spec.name == "liquidate" => Value::Number(draw.uniform()),
+            palisade_engine::action::ArgKind::Number if arg.name == "choice" => {
+                Value::Number((draw.uniform() * 3.0).floor())
+            }
+            palisade_engine::action::ArgKind::Number if matches!(arg.name, "value" | "rate") => {
+                Value::Number(0.3 * draw.uniform())
+            }
             _ => random_value(draw),
         })
         .collect();
-    let agent = (draw.uniform() * 11.0) as u32;
+    let agent = (draw.uniform() * 14.0) as u32;
     intent(registry, agent, (draw.uniform() * 2.2) as u8, spec.name, &args)
 }
 
-fn kind_size(kind: Kind) -> u32 {
-    if kind == Kind::Account { 12 } else { 2 }
+/// One more than there are, so that some handles are wrong.
+fn kind_size(simulation: &Simulation, kind: Kind) -> u32 {
+    if kind == Kind::Account {
+        return 15;
+    }
+    simulation.world().resource::<Directory>().count(kind) as u32 + 1
+}
+
+/// The small world with stakers and a guardian: agents 9 to 11, the attacker behind them.
+fn populated(blocks: &[(&str, &str)]) -> Scenario {
+    let mut scenario = small(blocks);
+    let mut stakers = cohort(Role::Staker, 2);
+    stakers.wallet = wallet(&[("TOK", 2000.0)]);
+    if blocks.iter().any(|(path, _)| *path == "protocol.vaults") {
+        stakers.stake = Some(Amounts::Fixed(1000.0));
+        stakers.bind.insert("vault".into(), "pool".into());
+    }
+    scenario.cohorts.insert(3, ("population.stakers".into(), stakers));
+    scenario.cohorts.insert(4, ("population.guardians".into(), cohort(Role::Guardian, 1)));
+    scenario
 }
 
 /// Random scenarios × random actions: every step checks Σ balances = issued and Σ positions = open interest itself, and
@@ -102,11 +156,12 @@ fn kind_size(kind: Kind) -> u32 {
 #[test]
 fn value_is_conserved_whatever_agents_do() {
     let (mut steps, mut executed, mut liquidated, mut kinds) = (0, 0.0, 0.0, std::collections::BTreeSet::new());
+    let (mut cut, mut changed) = (0.0, 0.0);
     for case in 0..50 {
         let mut draw = Streams::new(case).stream("laws", 0, 0);
         let blocks = random_blocks(&mut draw);
         let blocks: Vec<(&str, &str)> = blocks.iter().map(|(path, text)| (*path, text.as_str())).collect();
-        let mut simulation = simulation(&small(&blocks), Options { seed: case, ..Options::default() });
+        let mut simulation = simulation(&populated(&blocks), Options { seed: case, ..Options::default() });
         let honest = honest_nodes(simulation.registry());
         for _ in 0..210 {
             let intents: Vec<_> = (0..6).map(|_| random_intent(&simulation, &mut draw)).collect();
@@ -124,7 +179,7 @@ fn value_is_conserved_whatever_agents_do() {
                 }
             });
             simulation.step(&mut host);
-            for _ in 0..4 {
+            for _ in 0..8 {
                 let attempt = random_intent(&simulation, &mut draw);
                 if simulation.act(&attempt).is_ok() {
                     kinds.insert(simulation.registry().actions[usize::from(attempt.action.0)].name);
@@ -134,11 +189,15 @@ fn value_is_conserved_whatever_agents_do() {
         }
         executed += simulation.outcome("executed_actions").unwrap_or(0.0);
         liquidated += simulation.outcome("liquidations").unwrap_or(0.0);
+        cut += seen(&simulation, Kind::Vault, "cut", 1);
+        changed += simulation.outcome("proposals_executed").unwrap_or(0.0);
     }
     assert!(steps >= 10_000, "{steps} steps");
     assert!(executed > 10_000.0, "{executed} actions took effect");
     assert!(liquidated > 50.0, "{liquidated} liquidations");
-    assert_eq!(kinds.len(), 9, "every kind of action succeeded at least once: {kinds:?}");
+    let all = Registry::of(&ALL).actions.len();
+    assert_eq!(kinds.len(), all, "every kind of action succeeded at least once: {kinds:?}");
+    assert!(cut > 20.0 && changed > 20.0, "{cut} coins of stake cut, {changed} proposals in force");
 }
 
 #[test]
@@ -148,7 +207,7 @@ fn a_rejected_action_leaves_no_trace() {
         let mut draw = Streams::new(1000 + case).stream("laws", 0, 0);
         let blocks = random_blocks(&mut draw);
         let blocks: Vec<(&str, &str)> = blocks.iter().map(|(path, text)| (*path, text.as_str())).collect();
-        let mut simulation = simulation(&small(&blocks), Options { seed: case, ..Options::default() });
+        let mut simulation = simulation(&populated(&blocks), Options { seed: case, ..Options::default() });
         let honest = honest_nodes(simulation.registry());
         for _ in 0..25 {
             let mut host = Native::new(&simulation, &honest);
@@ -166,12 +225,17 @@ fn a_rejected_action_leaves_no_trace() {
     }
     let words: std::collections::BTreeSet<_> = reasons.iter().map(|(_, reason)| *reason).collect();
     assert!(words.len() >= 8, "many reasons were met: {words:?}");
-    assert_eq!(reasons.iter().map(|(name, _)| name).collect::<std::collections::BTreeSet<_>>().len(), 9);
+    assert_eq!(
+        reasons.iter().map(|(name, _)| name).collect::<std::collections::BTreeSet<_>>().len(),
+        Registry::of(&ALL).actions.len()
+    );
 }
 
 #[test]
 fn the_order_of_spawning_never_shows() {
-    let scenario = small(&[]);
+    let blocks = random_blocks(&mut Streams::new(5).stream("laws", 0, 0));
+    let blocks: Vec<(&str, &str)> = blocks.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let scenario = populated(&blocks);
     let run = |spawn_shuffle| {
         let mut simulation = simulation(&scenario, Options { seed: 3, spawn_shuffle, ..Options::default() });
         let honest = honest_nodes(simulation.registry());
@@ -198,7 +262,8 @@ fn the_order_of_spawning_never_shows() {
 
 #[test]
 fn no_two_systems_race() {
-    let mut simulation = simulation(&small(&[]), Options::default());
+    let blocks = [("protocol.governance", r#"(token: "TOK")"#)];
+    let mut simulation = simulation(&populated(&blocks), Options::default());
     simulation.check_ambiguities().expect("a total order");
 }
 

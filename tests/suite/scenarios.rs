@@ -12,7 +12,7 @@ use palisade_lab::report::Report;
 use palisade_lab::run::{Watch, run};
 use palisade_lab::verify::verify;
 
-struct Quiet;
+pub(crate) struct Quiet;
 
 impl Watch for Quiet {
     fn stepped(&self, _: u64) {}
@@ -26,7 +26,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn request(scenario: &str, sets: &[&str]) -> RunRequest {
+pub(crate) fn request(scenario: &str, sets: &[&str]) -> RunRequest {
     RunRequest {
         scenario: root().join("scenarios").join(scenario),
         sets: sets.iter().map(|set| set.parse().expect("path=value")).collect(),
@@ -43,7 +43,7 @@ fn report(scenario: &str, sets: &[&str]) -> Report {
     run(&loaded(&request), &request, &Quiet).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn outcome(report: &Report, name: &str) -> f64 {
+pub(crate) fn outcome(report: &Report, name: &str) -> f64 {
     report.outcomes.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("no outcome `{name}`")).first
 }
 
@@ -71,7 +71,7 @@ fn tables(loaded: &Loaded, steps: u64, options: Options) -> String {
 fn shipped() -> Vec<String> {
     let folder = root().join("scenarios");
     let mut found = Vec::new();
-    for sub in ["", "incidents"] {
+    for sub in ["", "incidents", "stages"] {
         for entry in std::fs::read_dir(folder.join(sub)).expect("a folder") {
             let path = entry.expect("an entry").path();
             if path.extension().is_some_and(|extension| extension == "ron") {
@@ -80,7 +80,7 @@ fn shipped() -> Vec<String> {
         }
     }
     found.sort();
-    assert!(found.len() >= 4, "{found:?}");
+    assert!(found.len() >= 9, "{found:?}");
     found
 }
 

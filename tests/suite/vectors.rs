@@ -1,16 +1,62 @@
 //! Formulas against numbers that no one here wrote (`tests/vectors`).
 
-use palisade_engine::math::{impact, liquidation, oracle, volatility};
+use palisade_engine::math::{
+    attack_cost, deterrence, impact, liquidation, oracle, order_statistics, power, tally, volatility,
+};
 use palisade_engine::mechanisms::ALL;
 use palisade_engine::registry::Registry;
 use serde_json::Value;
 
+/// The rows that tests below ask for, by what their ids start with.
+const CHECKED: [&str; 28] = [
+    "hull-ewma",
+    "ewma-step",
+    "cpmm-",
+    "wmed-",
+    "breakdown",
+    "liqpx-lin",
+    "adl-",
+    "uma-",
+    "chainlink-",
+    "p-eps-matrix",
+    "p-eps-deposit",
+    "becker-",
+    "inspection-",
+    "oi-cap-",
+    "native-",
+    "stakesure-",
+    "turnout-",
+    "maxbias-",
+    "varmed-",
+    "vardev-",
+    "slashfp-",
+    "maker-split-",
+    "flash-",
+    "quorum-",
+    "timelock-",
+    "ve-",
+    "qv-sybil-",
+    "vbe-",
+];
+
+fn all_rows() -> Vec<Value> {
+    serde_json::from_str(include_str!("../vectors/theory.json")).expect("rows")
+}
+
 fn rows(prefix: &str) -> Vec<Value> {
-    let all: Vec<Value> = serde_json::from_str(include_str!("../vectors/theory.json")).expect("rows");
-    let rows: Vec<Value> =
-        all.into_iter().filter(|row| row["id"].as_str().is_some_and(|id| id.starts_with(prefix))).collect();
+    assert!(CHECKED.contains(&prefix), "list `{prefix}` as checked");
+    let starts = |row: &Value| row["id"].as_str().is_some_and(|id| id.starts_with(prefix));
+    let rows: Vec<Value> = all_rows().into_iter().filter(starts).collect();
     assert!(!rows.is_empty(), "no rows of `{prefix}`");
     rows
+}
+
+#[test]
+fn every_row_is_checked() {
+    for row in all_rows() {
+        let id = row["id"].as_str().expect("an id");
+        assert!(CHECKED.iter().any(|prefix| id.starts_with(prefix)), "no test asks for `{id}`");
+    }
 }
 
 fn number(value: &Value) -> f64 {
@@ -110,5 +156,171 @@ fn deleveraging_order() {
         let expected: Vec<usize> =
             numbers(&row["expected"]["queue_order"]).into_iter().map(|place| place as usize).collect();
         assert_eq!(order, expected, "{}", row["id"]);
+    }
+}
+
+#[test]
+fn cost_of_corruption() {
+    for row in rows("uma-") {
+        let inputs = &row["inputs"];
+        let cost = attack_cost::corruption_cost(
+            number(&inputs["price"]),
+            number(&inputs["tokens"]),
+            number(&inputs["turnout"]),
+        );
+        check(&row, cost, &row["expected"]["coc"], 1e-12);
+        check(&row, cost - number(&inputs["pfc"]), &row["expected"]["margin"], 1e-12);
+        // Strictly: what costs exactly what it brings is not secure.
+        assert_eq!(cost > number(&inputs["pfc"]), row["expected"]["safe"].as_bool().expect("a flag"), "{}", row["id"]);
+    }
+    for row in rows("chainlink-") {
+        let (nodes, deposit) = (number(&row["inputs"]["n"]), number(&row["inputs"]["d"]));
+        check(&row, attack_cost::watchdog_budget(nodes, deposit), &row["expected"]["triangular"], 1e-12);
+    }
+    for row in rows("oi-cap-") {
+        let inputs = &row["inputs"];
+        let stake = number(&inputs["stake"]) * number(&inputs["quorum"]);
+        let lie = (number(&inputs["attacker_share_of_OI"]), number(&inputs["price_deviation"]));
+        let found = attack_cost::secured_open_interest(stake, number(&inputs["slash_fraction"]), lie);
+        check(&row, found, &row["expected"]["oi_max"], 1e-12);
+    }
+    for row in rows("native-") {
+        let inputs = &row["inputs"];
+        let stake = number(&inputs["stake"]) * number(&inputs["quorum"]);
+        let (fall, hedge) = (number(&inputs["price_fall"]), number(&inputs["short_notional"]));
+        check(&row, attack_cost::hedged_cost(stake, 1.0, (hedge, fall)), &row["expected"]["coc_slash"], 1e-12);
+        check(&row, attack_cost::hedged_cost(stake, fall, (hedge, fall)), &row["expected"]["coc_no_slash"], 1e-12);
+    }
+}
+
+#[test]
+fn bribes() {
+    for row in rows("p-eps-matrix") {
+        let (payoff, epsilon) = (number(&row["inputs"]["P"]), number(&row["inputs"]["eps"]));
+        for (cell, choices) in [
+            ("you0_others0", (false, false)),
+            ("you1_others0", (true, false)),
+            ("you0_others1", (false, true)),
+            ("you1_others1", (true, true)),
+        ] {
+            let found = attack_cost::bribed_payoff(payoff, epsilon, choices);
+            check(&row, found, &row["expected"]["matrix"][cell], 1e-12);
+        }
+        let budget = 101.0 * attack_cost::bribe_needed(payoff, 0.0, epsilon);
+        check(&row, budget, &row["expected"]["required_budget_N101"], 1e-12);
+    }
+    for row in rows("p-eps-deposit") {
+        let inputs = &row["inputs"];
+        let each = attack_cost::bribe_needed(number(&inputs["P"]), number(&inputs["d"]), number(&inputs["eps"]));
+        check(&row, each, &row["expected"]["bribe_each"], 1e-12);
+        check(&row, each * number(&inputs["N"]), &row["expected"]["budget"], 1e-12);
+    }
+}
+
+#[test]
+fn deterring_and_inspecting() {
+    for row in rows("becker-") {
+        let found = deterrence::deterring_probability(number(&row["inputs"]["gain"]), number(&row["inputs"]["slash"]));
+        check(&row, found, &row["expected"]["q_star"], 1e-12);
+    }
+    for row in rows("inspection-") {
+        let inputs = &row["inputs"];
+        let game = deterrence::inspection(
+            (number(&inputs["gain"]), number(&inputs["slash"])),
+            (number(&inputs["inspect_cost"]), number(&inputs["undetected_loss"])),
+        );
+        check(&row, game.inspect, &row["expected"]["inspect_prob"], 1e-12);
+        check(&row, game.cheat, &row["expected"]["cheat_prob"], 1e-12);
+        check(&row, game.inspector_value, &row["expected"]["inspector_value"], 1e-12);
+        assert!((game.cheater_value - number(&row["expected"]["cheater_value"])).abs() < 1e-12);
+    }
+    for row in rows("stakesure-") {
+        let units = |value: &Value| (number(value) * 1e6).round() as i64;
+        let claims: Vec<i64> = row["inputs"]["claims"].as_array().expect("claims").iter().map(units).collect();
+        let slashed = units(&row["inputs"]["slashed"]);
+        let paid = deterrence::compensate(slashed, &claims);
+        let expected: Vec<i64> = row["expected"]["paid"].as_array().expect("payments").iter().map(units).collect();
+        assert_eq!(paid, expected, "{}", row["id"]);
+        assert_eq!(slashed - paid.iter().sum::<i64>(), units(&row["expected"]["surplus"]), "{}", row["id"]);
+    }
+}
+
+#[test]
+fn medians_of_noisy_reports() {
+    let nodes = |row: &Value| row["inputs"]["n"].as_u64().expect("nodes") as u32;
+    for row in rows("turnout-") {
+        let found = attack_cost::majority_share(number(&row["inputs"]["honest_turnout"]));
+        check(&row, found, &row["expected"]["attacker_share_needed"], 1e-12);
+    }
+    for row in rows("maxbias-") {
+        let found = order_statistics::minority_shift(number(&row["inputs"]["sigma"]), number(&row["inputs"]["eps"]));
+        check(&row, found, &row["expected"]["shift"], 1e-10);
+    }
+    for row in rows("varmed-") {
+        check(&row, order_statistics::median_variance(nodes(&row)), &row["expected"]["var"], 1e-8);
+        let asymptotic = std::f64::consts::FRAC_PI_2 / f64::from(nodes(&row));
+        check(&row, asymptotic, &row["expected"]["asymptotic"], 1e-12);
+    }
+    for row in rows("vardev-") {
+        check(&row, order_statistics::deviation_variance(nodes(&row)), &row["expected"]["var"], 1e-8);
+    }
+    for row in rows("slashfp-") {
+        let rate = order_statistics::false_positive_rate(nodes(&row), number(&row["inputs"]["k"]));
+        check(&row, rate, &row["expected"]["prob_per_node"], 1e-6);
+        check(&row, rate * f64::from(nodes(&row)), &row["expected"]["expected_slashed_per_round"], 1e-6);
+    }
+}
+
+#[test]
+fn governance_attacks() {
+    for row in rows("maker-split-") {
+        let inputs = &row["inputs"];
+        let votes = tally::hat_votes_needed(number(&inputs["H"]), number(&inputs["moved"]));
+        check(&row, votes, &row["expected"]["votes_needed"], 1e-12);
+        check(&row, votes * number(&inputs["token_price"]), &row["expected"]["usd"], 1e-12);
+    }
+    for row in rows("flash-") {
+        let past = row["inputs"]["snapshot_before_loan"].as_bool().expect("a flag");
+        let delay = row["inputs"]["exec_delay_blocks"].as_u64().expect("blocks");
+        let outcome = match tally::flash_vote(past, delay) {
+            tally::FlashOutcome::NoPower => "no_power",
+            tally::FlashOutcome::Executed => "success",
+            tally::FlashOutcome::Queued => "queued",
+        };
+        assert_eq!(outcome, row["expected"]["outcome"], "{}", row["id"]);
+    }
+    for row in rows("quorum-") {
+        let inputs = &row["inputs"];
+        let count = |name: &str| inputs[name].as_u64().expect("votes") as u32;
+        let found = tally::capture_probability(tally::Capture {
+            honest: count("honest"),
+            turnout: number(&inputs["turnout"]),
+            support: number(&inputs["support"]),
+            block: count("attacker"),
+            quorum: count("quorum"),
+        });
+        check(&row, found, &row["expected"]["prob"], 1e-8);
+    }
+    for row in rows("timelock-") {
+        let inputs = &row["inputs"];
+        let (hazard, delay) = (number(&inputs["hazard"]), number(&inputs["delay"]));
+        check(&row, tally::noticed(hazard, delay, 1.0), &row["expected"]["fraction"], 1e-12);
+        let guardians = number(&inputs["guardians"]);
+        check(&row, tally::noticed(hazard, delay, guardians), &row["expected"]["any_guardian"], 1e-12);
+    }
+    for row in rows("ve-") {
+        let inputs = &row["inputs"];
+        let lock = (number(&inputs["lock_years"]), number(&inputs["elapsed"]));
+        let found = power::locked_weight(number(&inputs["amount"]), lock, number(&inputs["max_years"]));
+        check(&row, found, &row["expected"]["weight"], 1e-12);
+    }
+    for row in rows("qv-sybil-") {
+        let found = power::quadratic_votes(number(&row["inputs"]["credits"]), number(&row["inputs"]["accounts"]));
+        check(&row, found, &row["expected"]["votes"], 1e-12);
+    }
+    for row in rows("vbe-") {
+        let (shannon, least) = power::bloc_entropy(&numbers(&row["inputs"]["cluster_weights"]));
+        check(&row, shannon, &row["expected"]["shannon"], 1e-12);
+        check(&row, least, &row["expected"]["min_entropy"], 1e-12);
     }
 }

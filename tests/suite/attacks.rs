@@ -59,7 +59,7 @@ fn report(scenario: &str, sets: &[String]) -> Report {
 #[test]
 fn attacks_meet_their_expectations_over_seeds() {
     for attack in &ATTACKS {
-        for seed in 1..4 {
+        for seed in 1..3 {
             let request = RunRequest { seed, ..request(attack.scenario, &[]) };
             let found = verify(&request, &Quiet).unwrap_or_else(|error| panic!("{error}"));
             assert!(found.ok(), "{} seed {seed}: {found:#?}", attack.scenario);

@@ -92,6 +92,8 @@ pub struct CutWindow {
     pub base: Amount,
     /// Cut since.
     pub cut: Amount,
+    /// The most that the cap has allowed so far: a vote may lower it below what is cut already.
+    pub allowed: Amount,
 }
 
 /// An agent's shares of vaults, in vault order.

@@ -108,20 +108,23 @@ fn open_window(tx: &mut Tx<'_>, place: usize) -> Result<Amount, Rejected> {
     let (now, base) = (tx.world().resource::<Now>().time, tx.balance(tx.get::<Vault>(entity)?.staked));
     let terms = tx.get::<VaultTerms>(entity)?;
     let (cap, length) = (terms.slash_cap, terms.slash_window.0);
-    let window = current(tx.get::<Vault>(entity)?.window, (now, length), base);
+    let mut window = current(tx.get::<Vault>(entity)?.window, (now, length), base);
+    let limit = limit(window, cap);
+    window.allowed = window.allowed.max(limit);
     tx.write::<Vault>(entity).ok_or(Rejected::NOT_FOUND)?.window = window;
-    Ok(room_in(window, cap))
+    Ok((limit - window.cut).max(0))
 }
 
 /// The window at `now`: the one that is open, or a new one over the stake there is.
 fn current(window: CutWindow, (now, length): (Millis, Millis), base: Amount) -> CutWindow {
-    if window.base > 0 && now - window.start < length { window } else { CutWindow { start: now, base, cut: 0 } }
+    let is_open = window.base > 0 && now - window.start < length;
+    if is_open { window } else { CutWindow { start: now, base, ..CutWindow::default() } }
 }
 
-/// What may still be cut in a window.
+/// What a cap allows to be cut in a window, from its beginning on.
 #[allow(clippy::cast_precision_loss)]
-fn room_in(window: CutWindow, cap: f64) -> Amount {
-    (whole(window.base as f64 * cap, Rounding::Down).unwrap_or(0).min(window.base) - window.cut).max(0)
+fn limit(window: CutWindow, cap: f64) -> Amount {
+    whole(window.base as f64 * cap, Rounding::Down).unwrap_or(0).min(window.base)
 }
 
 /// What may still be cut from a vault now.
@@ -132,7 +135,8 @@ pub(in crate::mechanisms) fn room(world: &World, place: usize) -> Amount {
         return 0;
     };
     let (now, there) = (world.resource::<Now>().time, world.resource::<Ledger>().balance(vault.staked));
-    room_in(current(vault.window, (now, terms.slash_window.0), there), terms.slash_cap).min(there)
+    let window = current(vault.window, (now, terms.slash_window.0), there);
+    (limit(window, terms.slash_cap) - window.cut).clamp(0, there)
 }
 
 fn count(tx: &mut Tx<'_>, place: usize, amount: Amount) -> Result<(), Rejected> {

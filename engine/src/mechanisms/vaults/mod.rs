@@ -194,6 +194,10 @@ fn assert_shares(
         );
         let there = ledger.balance(vault.rewards);
         assert!(owed <= i128::from(there), "Invariant: `{name}` owes fees of {owed} and has {there}");
-        assert!(vault.window.cut <= vault.window.base, "Invariant: `{name}` cut more than it held: {:?}", vault.window);
+        assert!(
+            vault.window.cut <= vault.window.allowed,
+            "Invariant: `{name}` was cut beyond its cap: {:?}",
+            vault.window
+        );
     }
 }

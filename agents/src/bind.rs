@@ -1,5 +1,6 @@
 //! What a scenario makes of a strategy's parameters: overridden numbers, and handles bound to things of the protocol.
 
+use palisade_engine::Simulation;
 use palisade_engine::registry::{Directory, Handle, Kind, Registry};
 use palisade_engine::scenario::{Cohort, SetupError};
 use palisade_engine::view::Public;
@@ -15,6 +16,17 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) directory: &'a Directory,
     pub(crate) public: &'a Public,
+}
+
+impl<'a> Surroundings<'a> {
+    pub(crate) fn of(simulation: &'a Simulation) -> Self {
+        let world = simulation.world();
+        Self {
+            registry: simulation.registry(),
+            directory: world.resource::<Directory>(),
+            public: world.resource::<Public>(),
+        }
+    }
 }
 
 /// Bindings that the engine itself reads, whatever the strategy declares: the feed that nodes report to, the market whose

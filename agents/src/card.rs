@@ -2,6 +2,7 @@
 
 use palisade_engine::scenario::Role;
 
+use crate::needs;
 use crate::problem::{ScriptProblem, did_you_mean};
 
 const KEYS: [&str; 7] = ["name", "role", "summary", "source", "requires", "capital", "uses"];
@@ -83,11 +84,23 @@ impl Card {
             "summary" => value.clone_into(&mut self.summary),
             "source" => self.source = Some(value.to_owned()),
             "capital" => self.capital = Some(value.to_owned()),
-            "requires" => self.requires = list(),
+            "requires" => self.requires = required(list(), fail)?,
             "uses" => self.uses = list(),
             _ => self.role = Some(role(value, fail)?),
         }
         Ok(())
+    }
+}
+
+/// What is required must be a word that can be looked up in a scenario.
+fn required(list: Vec<String>, fail: &dyn Fn(String) -> ScriptProblem) -> Result<Vec<String>, ScriptProblem> {
+    match list.iter().find(|word| !needs::words().any(|known| known == *word)) {
+        None => Ok(list),
+        Some(word) => {
+            let known = || Some(format!("what can be required: {}", needs::words().collect::<Vec<_>>().join(", ")));
+            let hint = did_you_mean(word, needs::words()).or_else(known);
+            Err(fail(format!("nothing is called `{word}` that a strategy could require")).hinted(hint))
+        }
     }
 }
 
@@ -144,5 +157,9 @@ mod tests {
         check("//! name: x\n//! name: y", "a.rhai:2:5: the card has two `name` lines");
         check("//! role: tradr", "a.rhai:1:5: there is no role `tradr` (did you mean `trader`?)");
         check("//! name:", "a.rhai:1:5: `name` is empty");
+        check(
+            "//! name: x\n//! requires: perp, governence",
+            "a.rhai:2:5: nothing is called `governence` that a strategy could require (did you mean `governance`?)",
+        );
     }
 }

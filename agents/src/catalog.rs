@@ -149,8 +149,11 @@ impl Catalog {
         self.property(Type::Me, "memory", Type::Memory, Access::Host);
         self.property(Type::Me, "accounts", Type::Int, Access::Host);
         self.method(Type::Me, "account", vec![("index", Takes::Int)], Type::Account, Access::Host);
-        self.method(Type::Me, "uniform", Vec::new(), Type::Float, Access::Host);
-        self.method(Type::Me, "normal", Vec::new(), Type::Float, Access::Host);
+        self.property(Type::Me, "rng", Type::Rng, Access::Host);
+        self.method(Type::Rng, "uniform", Vec::new(), Type::Float, Access::Host);
+        self.method(Type::Rng, "normal", Vec::new(), Type::Float, Access::Host);
+        self.method(Type::Rng, "chance", vec![("probability", Takes::Number)], Type::Flag, Access::Host);
+        self.method(Type::Rng, "below", vec![("count", Takes::Int)], Type::Int, Access::Host);
         let market = || vec![("market", Takes::Thing(Kind::Market))];
         self.method(Type::Account, "position", market(), Type::Position, Access::Host);
         self.method(Type::Account, "has_position", market(), Type::Flag, Access::Host);

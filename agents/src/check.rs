@@ -9,6 +9,7 @@ use palisade_engine::registry::{Kind, Registry};
 use palisade_engine::view::Reads;
 use rhai::{Expr, Position, Stmt};
 
+use crate::cases;
 use crate::catalog::Catalog;
 use crate::constants;
 use crate::declare::{self, Declarations, StrategyParam};
@@ -25,6 +26,7 @@ pub(crate) struct Checked {
     pub(crate) draft: Draft,
     pub(crate) declarations: Declarations,
     pub(crate) reads: BTreeMap<Hook, Reads>,
+    pub(crate) requires: Vec<String>,
 }
 
 /// A function that the host calls.
@@ -41,7 +43,7 @@ fn roots() -> Vec<Root> {
         let usage = format!("fn {}(me, {param})", hook.name());
         Root { name: hook.name(), hook: Some(hook), args: vec![Type::Me, Type::Thing(kind)], usage }
     });
-    let declarations = ["params", "memory", "wake"];
+    let declarations = ["params", "memory", "wake", cases::CASES];
     hooks
         .chain(declarations.map(|name| Root { name, hook: None, args: Vec::new(), usage: format!("fn {name}()") }))
         .collect()
@@ -85,9 +87,10 @@ pub fn params(library: &Library, strategy: &Strategy) -> Result<Vec<StrategyPara
     Ok(declarations(&draft, &mut sandbox).map_err(|problem| vec![problem])?.params)
 }
 
-fn loading_sandbox(packages: &Packages) -> Sandbox {
+pub(crate) fn loading_sandbox(packages: &Packages) -> Sandbox {
     let mut sandbox = Sandbox::new(packages, HostOptions::default());
     declare::register(&mut sandbox.engine);
+    cases::register(&mut sandbox.engine);
     sandbox
 }
 
@@ -113,7 +116,7 @@ pub(crate) fn checked(
         return Err(findings.into_iter().map(|finding| problem(&draft, finding)).collect());
     }
     let declarations = declarations(&draft, &mut sandbox).map_err(|problem| vec![problem])?;
-    Ok(Checked { draft, declarations, reads })
+    Ok(Checked { draft, declarations, reads, requires: strategy.card.requires.clone() })
 }
 
 fn problem(draft: &Draft, finding: Finding) -> ScriptProblem {

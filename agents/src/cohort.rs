@@ -9,12 +9,13 @@ use palisade_engine::domain::AgentId;
 use palisade_engine::host::{Ask, Fault, Hook, Replies, Wake};
 use palisade_engine::registry::{Handle, Kind};
 use palisade_engine::view::Reads;
-use rhai::{AST, CallFnOptions, Dynamic, Position, Scope};
+use rhai::{AST, CallFnOptions, Dynamic, Map, Position, Scope};
 
 use crate::catalog::Catalog;
 use crate::check::Checked;
 use crate::constants;
 use crate::context::{Context, Names};
+use crate::declare::Cell;
 use crate::draft::{self, Places, Source};
 use crate::fault;
 use crate::problem::ScriptProblem;
@@ -43,6 +44,7 @@ pub(crate) struct CohortScript {
     wake: Wake,
     first: u32,
     width: usize,
+    layout: Vec<(String, Cell)>,
     memory: Vec<u64>,
     broken: bool,
     backstop: bool,
@@ -82,10 +84,32 @@ impl CohortScript {
             wake: checked.declarations.wake,
             first: members.first,
             width: row.len(),
+            layout: layout.clone(),
             memory: row.repeat(members.count as usize),
             broken: false,
             backstop: false,
         })
+    }
+
+    /// What the first agent remembers, by name.
+    pub(crate) fn memory(&self) -> Map {
+        self.layout
+            .iter()
+            .zip(&self.memory)
+            .map(|((name, cell), word)| (name.as_str().into(), cell.read(*word)))
+            .collect()
+    }
+
+    /// Supposes that the first agent remembers other values.
+    ///
+    /// # Errors
+    /// Which of them its memory cannot hold.
+    pub(crate) fn suppose(&mut self, values: &Map) -> Result<(), String> {
+        for (name, value) in values {
+            let word = state::word(&self.layout, name, value).map_err(|error| error.to_string())?;
+            self.memory[word.0] = word.1;
+        }
+        Ok(())
     }
 
     pub(crate) const fn wake(&self) -> Wake {

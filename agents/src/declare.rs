@@ -49,6 +49,14 @@ pub struct StrategyParam {
     pub doc: String,
 }
 
+impl StrategyParam {
+    /// Whether it stands for a thing of this kind.
+    #[must_use]
+    pub fn is_kind(&self, wanted: Kind) -> bool {
+        matches!(self.kind, ParamKind::Thing { kind, .. } if kind == wanted)
+    }
+}
+
 /// What a declaration function returns to the map of `params()`.
 #[derive(Clone, Debug)]
 struct Declared {
@@ -166,13 +174,8 @@ impl Runner<'_> {
         Ok(map.into_iter().map(|(key, value)| (key.as_str().into(), value)).collect())
     }
 
-    fn at(&self, name: &str) -> rhai::Position {
-        self.draft.function(name, 0).map_or(rhai::Position::NONE, |place| self.draft.functions[place].at)
-    }
-
     fn problem(&self, name: &str, message: String, hint: Option<String>) -> ScriptProblem {
-        let source = self.draft.function(name, 0).map_or(0, |place| self.draft.functions[place].source);
-        self.draft.sources[source].problem(self.at(name), message, hint)
+        self.draft.problem(name, message, hint)
     }
 }
 

@@ -186,6 +186,17 @@ impl Draft {
         self.functions.iter().any(|function| function.def.name == name)
     }
 
+    /// The file of the function called `name` without parameters.
+    pub(crate) fn source_of(&self, name: &str) -> usize {
+        self.function(name, 0).map_or(0, |place| self.functions[place].source)
+    }
+
+    /// A problem with the function called `name` without parameters.
+    pub(crate) fn problem(&self, name: &str, message: impl Into<String>, hint: Option<String>) -> ScriptProblem {
+        let at = self.function(name, 0).map_or(Position::NONE, |place| self.functions[place].at);
+        self.sources[self.source_of(name)].problem(at, message, hint)
+    }
+
     /// Where every function stands, by name, for the places of faults.
     pub(crate) fn places(&self) -> Places {
         let place = |function: &Function| (function.def.name.to_string(), (function.source, function.at));

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use palisade_engine::Simulation;
 use palisade_engine::domain::{CohortId, Cohorts};
 use palisade_engine::host::{Ask, Hook, Host, Replies, Wake};
-use palisade_engine::registry::Directory;
 use palisade_engine::scenario::{Cohort, Role, Scenario, SetupError};
-use palisade_engine::view::{Public, Reads};
+use palisade_engine::view::Reads;
 
 use crate::bind::{self, Surroundings};
 use crate::catalog::Catalog;
@@ -15,6 +14,7 @@ use crate::check::{self, Checked};
 use crate::cohort::{CohortScript, Members};
 use crate::context::Names;
 use crate::library::Library;
+use crate::needs;
 use crate::problem::{LoadError, ScriptProblem};
 use crate::sandbox::{HostOptions, Packages};
 
@@ -34,19 +34,15 @@ impl ScriptHost {
         simulation: &Simulation,
         options: HostOptions,
     ) -> Result<Self, LoadError> {
-        let world = simulation.world();
-        let around = Surroundings {
-            registry: simulation.registry(),
-            directory: world.resource::<Directory>(),
-            public: world.resource::<Public>(),
-        };
+        let around = Surroundings::of(simulation);
         let catalog = Catalog::of(around.registry);
         let packages = Packages::new();
-        let cohorts = in_engine_order(scenario, world.resource::<Cohorts>());
+        let cohorts = in_engine_order(scenario, simulation.world().resource::<Cohorts>());
         let checked = check_all(library, &cohorts, &catalog, &packages)?;
         let mut scripts = Vec::with_capacity(cohorts.len());
         for (path, cohort, members) in cohorts {
             let Some(strategy) = checked.get(cohort.strategy.as_str()) else { continue };
+            needs::check(simulation, path, &cohort.strategy, &strategy.requires)?;
             let params = &strategy.declarations.params;
             bind::check_engine_bindings(around, path, cohort, params)?;
             let values = bind::values(around, params, (path, cohort))?;

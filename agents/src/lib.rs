@@ -3,6 +3,7 @@
 
 mod bind;
 mod card;
+mod cases;
 mod catalog;
 mod check;
 mod cohort;
@@ -17,6 +18,7 @@ mod host;
 mod infer;
 mod library;
 mod natives;
+mod needs;
 mod operators;
 mod portion;
 mod problem;
@@ -28,6 +30,7 @@ mod state;
 mod types;
 
 pub use card::Card;
+pub use cases::{Case, Verdict, cases};
 pub use check::{check, params};
 pub use declare::{ParamKind, StrategyParam};
 pub use expression::evaluate_flag;

@@ -124,6 +124,9 @@ const LANGUAGE: &[&str] = &[
     "type_of",
 ];
 
+/// The function that `cases()` is written with.
+pub(crate) const EXAMPLE: &str = "example";
+
 /// Functions that only `params()` calls.
 pub(crate) const DECLARATIONS: [(&str, Type); 7] = [
     ("param", Type::Float),
@@ -144,7 +147,7 @@ pub(crate) fn is_native(name: &str) -> bool {
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     let pure = pure::FUNCTIONS.iter().map(|(name, _)| *name);
     let declarations = DECLARATIONS.iter().map(|(name, _)| *name);
-    pure.chain(declarations).chain(PACKAGES.iter().copied()).chain(LANGUAGE.iter().copied())
+    pure.chain(declarations).chain([EXAMPLE]).chain(PACKAGES.iter().copied()).chain(LANGUAGE.iter().copied())
 }
 
 /// What a native function returns, for arguments of the given types.

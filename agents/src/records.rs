@@ -32,6 +32,13 @@ pub(crate) struct Position {
     market: u32,
 }
 
+/// The draws of the agent that is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rng;
+
+/// Up to here every integer has the same chance of being drawn, as far as 53 bits can tell.
+const MAX_BELOW: i64 = 1 << 32;
+
 /// A thing of the world: its handle, and through it its public record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Thing(pub(crate) Handle);
@@ -41,6 +48,7 @@ pub(crate) fn register(engine: &mut Engine, context: &Rc<Context>) {
     engine.register_type_with_name::<Me>("me");
     engine.register_type_with_name::<Account>("account");
     engine.register_type_with_name::<Position>("position");
+    engine.register_type_with_name::<Rng>("rng");
     engine.register_type_with_name::<Thing>("thing");
     engine.register_fn("==", |one: Thing, two: Thing| one == two);
     engine.register_fn("!=", |one: Thing, two: Thing| one != two);
@@ -157,9 +165,14 @@ fn convert(takes: Takes, value: &Dynamic) -> Option<Value> {
     if let Takes::Thing(kind) = takes {
         return value.read_lock::<Thing>().filter(|thing| thing.0.kind == kind).map(|thing| Value::Handle(thing.0));
     }
-    let number = value.as_float().or_else(|_| value.as_int().map(float)).ok().map(Value::Number);
+    let number = number(value).map(Value::Number);
     let portion = || value.read_lock::<Portion>().filter(|_| takes == Takes::Amount).map(|portion| (*portion).into());
     number.or_else(portion)
+}
+
+/// A float, or an integer as one.
+pub(crate) fn number(value: &Dynamic) -> Option<f64> {
+    value.as_float().or_else(|_| value.as_int().map(float)).ok()
 }
 
 /// Registers an action under the number of arguments it takes.
@@ -186,10 +199,7 @@ fn host_members(engine: &mut Engine, context: &Rc<Context>) {
         let found = u8::try_from(index).ok().filter(|index| *index < accounts).map(Account);
         found.ok_or_else(|| format!("there is no account({index}): the agent has {accounts}, counted from 0").into())
     });
-    let shared = Rc::clone(context);
-    engine.register_fn("uniform", move |_: &mut Me| shared.draw(|stream| stream.uniform()));
-    let shared = Rc::clone(context);
-    engine.register_fn("normal", move |_: &mut Me| shared.draw(|stream| stream.normal()));
+    draws(engine, context);
     engine.register_fn("position", |account: &mut Account, market: Dynamic| -> Outcome<Position> {
         let market = expect_thing("position", Kind::Market, &market)?;
         Ok(Position { account: account.0, market: market.index })
@@ -207,6 +217,30 @@ fn host_members(engine: &mut Engine, context: &Rc<Context>) {
     });
     finders(engine, context);
     counted(engine, context);
+}
+
+/// What `me.rng` draws, each from the agent's own stream of this hook and step.
+fn draws(engine: &mut Engine, context: &Rc<Context>) {
+    engine.register_get("rng", |_: &mut Me| Rng);
+    let shared = Rc::clone(context);
+    engine.register_fn("uniform", move |_: &mut Rng| shared.draw(|stream| stream.uniform()));
+    let shared = Rc::clone(context);
+    engine.register_fn("normal", move |_: &mut Rng| shared.draw(|stream| stream.normal()));
+    let shared = Rc::clone(context);
+    engine.register_fn("chance", move |_: &mut Rng, probability: Dynamic| -> Outcome<bool> {
+        let probability = number(&probability).filter(|probability| (0.0..=1.0).contains(probability));
+        let probability = probability.ok_or("`chance` takes a probability in 0…1")?;
+        Ok(shared.draw(|stream| stream.uniform()) < probability)
+    });
+    let shared = Rc::clone(context);
+    engine.register_fn("below", move |_: &mut Rng, count: i64| -> Outcome<i64> {
+        if !(1..=MAX_BELOW).contains(&count) {
+            return Err(format!("`below` takes an integer from 1 to {MAX_BELOW}, not {count}").into());
+        }
+        #[allow(clippy::cast_possible_truncation)]
+        let place = (shared.draw(|stream| stream.uniform()) * float(count)) as i64;
+        Ok(place.min(count - 1))
+    });
 }
 
 fn finders(engine: &mut Engine, context: &Rc<Context>) {
@@ -286,4 +320,7 @@ fn unknown_members(engine: &mut Engine, context: &Rc<Context>) {
     engine.register_indexer_get(move |_: &mut Position, name: &str| -> Outcome<Dynamic> {
         shared.no_member(Type::Position, name)
     });
+    let shared = Rc::clone(context);
+    engine
+        .register_indexer_get(move |_: &mut Rng, name: &str| -> Outcome<Dynamic> { shared.no_member(Type::Rng, name) });
 }

@@ -30,7 +30,7 @@ impl Cell {
     }
 
     /// The value that `word` stands for in a cell of this type.
-    fn read(self, word: u64) -> Dynamic {
+    pub(crate) fn read(self, word: u64) -> Dynamic {
         match self {
             Self::Int(_) => Dynamic::from_int(word.cast_signed()),
             Self::Float(_) => Dynamic::from_float(f64::from_bits(word)),
@@ -91,8 +91,7 @@ pub(crate) fn register_memory(engine: &mut Engine, context: &Rc<Context>, layout
     });
     let shared = Rc::clone(context);
     engine.register_indexer_set(move |_: &mut Memory, name: &str, value: Dynamic| -> Outcome<()> {
-        let (place, cell) = field(&fields, name)?;
-        let word = cell.accept(name, &value)?;
+        let (place, word) = word(&fields, name, &value)?;
         shared.memory.borrow_mut()[place] = word;
         Ok(())
     });
@@ -112,6 +111,12 @@ fn typed_setter(engine: &mut Engine, context: &Rc<Context>, (place, name, cell):
             shared.memory.borrow_mut()[place] = Cell::Flag(value).word();
         }),
     };
+}
+
+/// The place of a field and the word that `value` is in it.
+pub(crate) fn word(fields: &[(String, Cell)], name: &str, value: &Dynamic) -> Outcome<(usize, u64)> {
+    let (place, cell) = field(fields, name)?;
+    Ok((place, cell.accept(name, value)?))
 }
 
 fn field(fields: &[(String, Cell)], name: &str) -> Outcome<(usize, Cell)> {

@@ -23,6 +23,7 @@ pub(crate) enum Type {
     Me,
     Account,
     Position,
+    Rng,
     Params,
     Memory,
     /// A thing of the world: its public record and handle in one.
@@ -51,7 +52,10 @@ impl Type {
 
     /// Whether it is a record of the view, with known fields and methods.
     pub(crate) const fn is_record(self) -> bool {
-        matches!(self, Self::Me | Self::Account | Self::Position | Self::Params | Self::Memory | Self::Thing(_))
+        matches!(
+            self,
+            Self::Me | Self::Account | Self::Position | Self::Rng | Self::Params | Self::Memory | Self::Thing(_)
+        )
     }
 
     /// Whether `==` between the two can be true.
@@ -97,6 +101,7 @@ impl Type {
             Self::Me => "`me`",
             Self::Account => "an account",
             Self::Position => "a position",
+            Self::Rng => "`me.rng`",
             Self::Params => "`me.params`",
             Self::Memory => "`me.memory`",
             Self::Thing(kind) => thing_words(kind),

@@ -93,6 +93,13 @@ impl Public {
     pub fn value(&self, field: usize, index: usize) -> f64 {
         self.columns.get(field).and_then(|column| column.get(index)).copied().unwrap_or(f64::NAN)
     }
+
+    /// Supposes another value of a public field of one thing, in this copy of the view alone.
+    pub fn suppose(&mut self, field: usize, index: usize, value: f64) {
+        if let Some(cell) = Arc::make_mut(&mut self.columns).get_mut(field).and_then(|column| column.get_mut(index)) {
+            *cell = value;
+        }
+    }
 }
 
 /// Freezes the public view of everything but accounts, which are gathered when they are up for liquidation.
@@ -168,6 +175,16 @@ impl Columns {
             }
         }
         gathered
+    }
+
+    /// Supposes another value of a field, for all agents: of the account or thing at `first`, or of all of them.
+    pub fn suppose(&mut self, field: usize, first: Option<usize>, value: f64) {
+        for Gathered { start, outer, inner, .. } in self.fields.iter().filter(|gathered| gathered.place == field) {
+            for place in outer.clone().filter(|place| first.is_none_or(|first| first == *place)) {
+                let columns = start + (place - outer.start) * inner..start + (place + 1 - outer.start) * inner;
+                self.columns[columns].iter_mut().for_each(|column| column.fill(value));
+            }
+        }
     }
 
     /// The whole column of a field, when the hook declared that it reads it.

@@ -6,11 +6,11 @@ use palisade_engine::action::{Intent, Value};
 use palisade_engine::clock::{Now, Segment};
 use palisade_engine::domain::AgentId;
 use palisade_engine::mechanism::Mechanism;
-use palisade_engine::registry::{Handle, Kind};
+use palisade_engine::registry::{Directory, Handle, Kind};
 use palisade_engine::rng::Streams;
 use palisade_engine::scenario::{Amounts, AssetSpec};
 use palisade_engine::units::Span;
-use palisade_engine::view::{Asked, Columns};
+use palisade_engine::view::{Asked, Columns, Public};
 use palisade_engine::{Options, mechanisms};
 
 use super::*;
@@ -199,7 +199,7 @@ fn memory_is_written_through_its_handle() {
 fn a_fault_undoes_the_call() {
     let mut stage = Stage::of(
         "fn memory() { #{ n: 0 } }\n\
-         fn decide(me, world) {\n me.memory.n += 1;\n me.account(0).deposit(me.memory.n);\n if me.uniform() < 2.0 && me.memory.n == 2 { me.account(5); }\n}",
+         fn decide(me, world) {\n me.memory.n += 1;\n me.account(0).deposit(me.memory.n);\n if me.rng.uniform() < 2.0 && me.memory.n == 2 { me.account(5); }\n}",
     );
     assert_eq!(deposits(&stage.decide()), [1.0; 3]);
     for _ in 0..2 {
@@ -246,13 +246,14 @@ fn faults_name_their_place_and_the_nearest_name() {
 
 #[test]
 fn draws_are_an_agents_own() {
-    let body = "fn decide(me, world) { me.account(0).deposit(me.uniform()); me.account(0).deposit(me.normal()); }";
+    let body =
+        "fn decide(me, world) { me.account(0).deposit(me.rng.uniform()); me.account(0).deposit(me.rng.normal()); }";
     let (mut one, mut two) = (Stage::of(body), Stage::of(body));
     let first = deposits(&one.decide());
     assert_eq!(first, deposits(&two.decide()));
     assert!(first[0] != first[2] && first[2] != first[4], "agents share no draws: {first:?}");
     assert_ne!(first, deposits(&one.decide()), "steps share no draws");
-    let mut more = Stage::of("fn decide(me, world) { if me.cash > 0.0 { me.account(0).deposit(me.uniform()); } }");
+    let mut more = Stage::of("fn decide(me, world) { if me.cash > 0.0 { me.account(0).deposit(me.rng.uniform()); } }");
     assert_eq!(deposits(&more.decide())[1], first[2], "the first draw does not depend on later ones");
 }
 

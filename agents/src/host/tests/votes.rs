@@ -281,8 +281,8 @@ impl Mechanism for Pointer {
 #[test]
 fn draws_in_a_vote_are_its_own() {
     let mut stage = stage(
-        "fn vote(me, proposal) { me.account(0).deposit(me.uniform()); }\n\
-         fn decide(me, world) { me.account(0).deposit(me.uniform()); }",
+        "fn vote(me, proposal) { me.account(0).deposit(me.rng.uniform()); }\n\
+         fn decide(me, world) { me.account(0).deposit(me.rng.uniform()); }",
     );
     let mut draw = |hook, subject| {
         stage.step = 0;

@@ -1,0 +1,146 @@
+//! A situation: a map of records, each a map of fields that differ from the standard world. An array stands for the
+//! accounts, or the things, one after the other.
+
+use palisade_engine::host::Hook;
+use palisade_engine::registry::{Handle, Kind};
+use palisade_engine::view::{Columns, OwnScope, Public};
+use rhai::{Array, Dynamic, Map};
+
+use crate::catalog::{Access, Catalog, Property};
+use crate::problem::did_you_mean;
+use crate::records::number;
+use crate::types::Type;
+
+/// Records of the public view by the word for them; of positions and accounts an agent's own are meant.
+const PUBLIC: [(&str, Kind); 10] = [
+    ("world", Kind::Protocol),
+    ("market", Kind::Market),
+    ("feed", Kind::Feed),
+    ("venue", Kind::Venue),
+    ("asset", Kind::Asset),
+    ("vault", Kind::Vault),
+    ("proposal", Kind::Proposal),
+    ("change", Kind::Change),
+    ("parameter", Kind::Parameter),
+    (OFFERED, Kind::Account),
+];
+const OWN: [(&str, Type); 3] = [("me", Type::Me), ("account", Type::Account), ("position", Type::Position)];
+/// The account that `liquidate` is asked about.
+const OFFERED: &str = "offered";
+/// Entries that say something else than facts.
+pub(super) const PARAMS: &str = "params";
+pub(super) const MEMORY: &str = "memory";
+const HOOK: &str = "hook";
+
+type Told<T> = Result<T, String>;
+
+/// Where facts are supposed.
+pub(super) struct View<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) public: &'a mut Public,
+    pub(super) own: &'a mut Columns,
+    /// Fields of the account offered.
+    pub(super) subject_values: &'a mut [f64],
+    /// How many things of a kind there are.
+    pub(super) count: &'a dyn Fn(Kind) -> usize,
+    /// What the own fields hang on, by place.
+    pub(super) scopes: &'a [OwnScope],
+}
+
+/// The hook asked, when the situation names one.
+pub(super) fn hook(situation: &Map) -> Told<Option<Hook>> {
+    let Some(value) = situation.get(HOOK) else { return Ok(None) };
+    let name = value.clone().into_string().map_err(|other| format!("`hook` is {other}, not the name of one"))?;
+    let known = || Hook::ALL.into_iter().map(Hook::name);
+    let found = Hook::ALL.into_iter().find(|hook| hook.name() == name);
+    found.map(Some).ok_or_else(|| hinted(format!("there is no hook `{name}`"), did_you_mean(&name, known())))
+}
+
+/// The map under `key`, if there is one.
+pub(super) fn entries(situation: &Map, key: &str) -> Told<Map> {
+    match situation.get(key) {
+        None => Ok(Map::new()),
+        Some(value) => {
+            value.clone().try_cast::<Map>().ok_or_else(|| format!("`{key}` is a map, as in `#{{ {key}: #{{ … }} }}`"))
+        }
+    }
+}
+
+impl View<'_> {
+    /// Supposes every fact of the situation.
+    pub(super) fn suppose(&mut self, situation: &Map) -> Told<()> {
+        for (key, value) in situation {
+            if [PARAMS, MEMORY, HOOK].contains(&key.as_str()) {
+                continue;
+            }
+            match value.read_lock::<Array>() {
+                None => self.record(key, None, value)?,
+                Some(items) => {
+                    for (place, item) in items.iter().enumerate() {
+                        self.record(key, Some(place), item)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, key: &str, place: Option<usize>, value: &Dynamic) -> Told<()> {
+        let fields = value.clone().try_cast::<Map>().ok_or_else(|| format!("`{key}` is a map of fields"))?;
+        let public = PUBLIC.iter().find(|(word, _)| *word == key).map(|(_, kind)| Type::Thing(*kind));
+        let own = OWN.iter().find(|(word, _)| *word == key).map(|(_, record)| *record);
+        let Some(record) = public.or(own) else {
+            let words = PUBLIC.iter().map(|(word, _)| *word).chain(OWN.iter().map(|(word, _)| *word));
+            let hint = did_you_mean(key, words.chain([PARAMS, MEMORY, HOOK]));
+            return Err(hinted(format!("a situation has no `{key}`"), hint));
+        };
+        fields.iter().try_for_each(|(name, value)| self.field((record, key, place), name, value))
+    }
+
+    fn field(&mut self, (record, key, place): (Type, &str, Option<usize>), name: &str, value: &Dynamic) -> Told<()> {
+        let members = self.catalog.members(record);
+        let property = members.and_then(|members| members.properties.get(name));
+        let method = members.and_then(|members| members.methods.get(name));
+        let access = match (property, method) {
+            (Some(Property { access, .. }), _) => *access,
+            (None, Some(method)) => method.access,
+            (None, None) => {
+                let names = members.into_iter().flat_map(|members| members.names());
+                return Err(hinted(format!("`{key}` has no field `{name}`"), did_you_mean(name, names)));
+            }
+        };
+        let number = value.as_bool().map(f64::from).ok().or_else(|| number(value));
+        let number = number.ok_or_else(|| format!("`{key}.{name}` is a number or a flag"))?;
+        match (access, record) {
+            (Access::Public(field, _), Type::Thing(Kind::Account)) => self.subject_values[field] = number,
+            (Access::Public(field, _), Type::Thing(kind)) => {
+                let all = 0..(self.count)(kind);
+                all.filter(|index| place.is_none_or(|place| place == *index))
+                    .for_each(|index| self.public.suppose(field, index, number));
+            }
+            (Access::Own(field), _) => self.own_field(field, place, number),
+            _ => return Err(format!("`{key}.{name}` cannot be supposed: it is no fact")),
+        }
+        Ok(())
+    }
+
+    fn own_field(&mut self, field: usize, place: Option<usize>, number: f64) {
+        let is_agents = self.scopes.get(field) == Some(&OwnScope::Agent);
+        self.own.suppose(field, place.filter(|_| !is_agents), number);
+    }
+}
+
+/// What a hook is asked about in the standard world.
+pub(super) fn subject(hook: Hook) -> Option<Handle> {
+    let kind = match hook {
+        Hook::Decide => return None,
+        Hook::Report => Kind::Feed,
+        Hook::Vote => Kind::Proposal,
+        Hook::Liquidate => Kind::Account,
+    };
+    Some(Handle { kind, index: 0 })
+}
+
+fn hinted(message: String, hint: Option<String>) -> String {
+    hint.map_or(message.clone(), |hint| format!("{message} ({hint})"))
+}

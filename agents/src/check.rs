@@ -111,6 +111,9 @@ pub(crate) fn checked(
     let mut findings = BTreeSet::new();
     let layout = layout(&draft, &mut findings);
     names(&draft, catalog, &mut findings);
+    if !strategy.is_part {
+        hooks(&draft, &mut findings);
+    }
     let reads = infer(&draft, catalog, &layout, &mut findings);
     if !findings.is_empty() {
         return Err(findings.into_iter().map(|finding| problem(&draft, finding)).collect());
@@ -155,6 +158,10 @@ fn names(draft: &Draft, catalog: &Catalog, findings: &mut BTreeSet<Finding>) {
             findings.insert(finding(function.source, function.at, message, Some(format!("write `{usage}`"))));
         }
     }
+}
+
+/// A strategy has one hook at least.
+fn hooks(draft: &Draft, findings: &mut BTreeSet<Finding>) {
     let hooks: Vec<Root> = roots().into_iter().filter(|root| root.hook.is_some()).collect();
     if !hooks.iter().any(|root| draft.defines(root.name)) {
         let usages: Vec<String> = hooks.iter().map(|root| format!("`{}`", root.usage)).collect();

@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::check::{self, Checked};
 use crate::cohort::{CohortScript, Members};
 use crate::context::Names;
-use crate::library::Library;
+use crate::library::{Library, UnknownStrategy};
 use crate::needs;
 use crate::problem::{LoadError, ScriptProblem};
 use crate::sandbox::{HostOptions, Packages};
@@ -27,7 +27,7 @@ impl ScriptHost {
     /// Checks and compiles the strategy of every cohort of `simulation`, which was built from `scenario`.
     ///
     /// # Errors
-    /// All problems of the scripts together; or the first thing the scenario asks for that is not there.
+    /// All problems of the scripts together; or everything the scenario asks for that is not there.
     pub fn new(
         library: &Library,
         scenario: &Scenario,
@@ -39,17 +39,22 @@ impl ScriptHost {
         let packages = Packages::new();
         let cohorts = in_engine_order(scenario, simulation.world().resource::<Cohorts>());
         let checked = check_all(library, &cohorts, &catalog, &packages)?;
-        let mut scripts = Vec::with_capacity(cohorts.len());
+        let (mut scripts, mut missing) = (Vec::with_capacity(cohorts.len()), Vec::new());
         for (path, cohort, members) in cohorts {
             let Some(strategy) = checked.get(cohort.strategy.as_str()) else { continue };
-            needs::check(simulation, path, &cohort.strategy, &strategy.requires)?;
             let params = &strategy.declarations.params;
-            bind::check_engine_bindings(around, path, cohort, params)?;
-            let values = bind::values(around, params, (path, cohort))?;
-            let view = (catalog.clone(), Names::of(around.directory));
-            scripts.push(CohortScript::new(strategy, values, members, view, (&packages, options))?);
+            let values = needs::check(simulation, path, &cohort.strategy, &strategy.requires)
+                .and_then(|()| bind::check_engine_bindings(around, path, cohort, params))
+                .and_then(|()| bind::values(around, params, (path, cohort)));
+            match values {
+                Ok(values) => {
+                    let view = (catalog.clone(), Names::of(around.directory));
+                    scripts.push(CohortScript::new(strategy, values, members, view, (&packages, options))?);
+                }
+                Err(error) => missing.push(error),
+            }
         }
-        Ok(Self { cohorts: scripts })
+        if missing.is_empty() { Ok(Self { cohorts: scripts }) } else { Err(LoadError::Setup(missing)) }
     }
 
     /// Whether a back-stop (byte cap or deadline) ended a call: the run is void then, and to be repeated alone.
@@ -106,17 +111,18 @@ fn check_all<'a>(
     packages: &Packages,
 ) -> Result<BTreeMap<&'a str, Checked>, LoadError> {
     let mut checked = BTreeMap::new();
-    let mut problems: Vec<ScriptProblem> = Vec::new();
+    let (mut problems, mut missing): (Vec<ScriptProblem>, Vec<SetupError>) = Default::default();
     for (path, cohort, _) in cohorts {
         if checked.contains_key(cohort.strategy.as_str()) {
             continue;
         }
-        let strategy = library.get(&cohort.strategy).map_err(|unknown| SetupError::Name {
-            path: format!("{path}.strategy"),
-            what: "strategy",
-            name: unknown.name,
-            known: unknown.known,
-        })?;
+        let strategy = match library.get(&cohort.strategy) {
+            Ok(strategy) => strategy,
+            Err(UnknownStrategy { name, known, .. }) => {
+                missing.push(SetupError::Name { path: format!("{path}.strategy"), what: "strategy", name, known });
+                continue;
+            }
+        };
         match check::checked(library, strategy, catalog, packages) {
             Ok(strategy) => {
                 checked.insert(cohort.strategy.as_str(), strategy);
@@ -125,7 +131,11 @@ fn check_all<'a>(
         }
     }
     problems.dedup();
-    if problems.is_empty() { Ok(checked) } else { Err(LoadError::Script(problems)) }
+    match (problems.is_empty(), missing.is_empty()) {
+        (true, true) => Ok(checked),
+        (true, false) => Err(LoadError::Setup(missing)),
+        (false, _) => Err(LoadError::Script(problems)),
+    }
 }
 
 #[cfg(test)]

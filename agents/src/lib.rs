@@ -35,6 +35,6 @@ pub use check::{check, params};
 pub use declare::{ParamKind, StrategyParam};
 pub use expression::evaluate_flag;
 pub use host::ScriptHost;
-pub use library::{Library, Strategy, UnknownStrategy};
+pub use library::{Library, Opened, Strategy, UnknownStrategy};
 pub use problem::{LoadError, ScriptProblem, nearest};
 pub use sandbox::HostOptions;

@@ -25,6 +25,29 @@ pub struct Strategy {
     pub card: Card,
     /// Its text.
     pub text: Arc<str>,
+    /// Whether it is a file of `lib/`, whose functions strategies use, and no strategy itself.
+    pub is_part: bool,
+}
+
+impl Strategy {
+    /// A file with its card; `inside` is its path within its folder of scripts.
+    fn read(inside: &Path, file: &str, text: String) -> Result<Self, ScriptProblem> {
+        let name = inside.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let is_part = inside.components().any(|part| part.as_os_str() == "lib");
+        let card = if is_part { Card::parse(file, &text)? } else { Card::of_strategy(file, &text)? };
+        Ok(Self { name, file: file.to_owned(), card, text: text.into(), is_part })
+    }
+}
+
+/// What was found at some paths.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The embedded strategies and those found.
+    pub library: Library,
+    /// The files found, in order.
+    pub files: Vec<Strategy>,
+    /// Files that are no scripts at all.
+    pub problems: Vec<ScriptProblem>,
 }
 
 /// A strategy that is not in the library.
@@ -52,38 +75,62 @@ impl Library {
     /// # Errors
     /// The first file that cannot be read, hides characters, has no legal card, or repeats another's name.
     pub fn load(folders: &[PathBuf]) -> Result<Self, ScriptProblem> {
+        let Opened { library, problems, .. } = Self::open(folders)?;
+        problems.into_iter().next().map_or(Ok(library), Err)
+    }
+
+    /// The embedded strategies, then those of `paths`, files or folders, as far as they can be read.
+    ///
+    /// # Errors
+    /// A path that leads nowhere.
+    pub fn open(paths: &[PathBuf]) -> Result<Opened, ScriptProblem> {
         let mut library = Self::default();
         for (path, text) in embedded::EMBEDDED {
             let text = source::gate(path, text.as_bytes().to_vec())?;
-            library.add(Path::new(path), &format!("scripts/{path}"), text)?;
+            library.add(Strategy::read(Path::new(path), &format!("scripts/{path}"), text)?);
         }
-        let mut own = Self::default();
-        for folder in folders {
-            let mut paths = Vec::new();
-            collect(folder, &mut paths)?;
-            paths.sort();
-            for path in paths {
-                let text = source::read(folder, &path)?;
-                let inside = path.strip_prefix(folder).unwrap_or(&path);
-                if let Some(earlier) = own.add(inside, &path.display().to_string(), text)? {
-                    let message = format!("has the name of {}: names are unique over all folders", earlier.file);
-                    return Err(ScriptProblem::of_file(&path.display().to_string(), message));
+        let (mut own, mut files, mut problems) = (Self::default(), Vec::new(), Vec::new());
+        for path in paths {
+            // A file alone is one of the folder it lies in.
+            let is_file = path.is_file();
+            let folder = if is_file { path.parent().unwrap_or(Path::new("")) } else { path };
+            let mut found = if is_file { vec![path.clone()] } else { Vec::new() };
+            if !is_file {
+                collect(folder, &mut found)?;
+                found.sort();
+            }
+            let base = if is_file { folder.parent().unwrap_or(folder) } else { folder };
+            for path in found {
+                match own.take((folder, base), &path) {
+                    Ok(strategy) => files.push(strategy),
+                    Err(problem) => problems.push(problem),
                 }
             }
         }
         library.strategies.append(&mut own.strategies);
         library.parts.append(&mut own.parts);
-        Ok(library)
+        Ok(Opened { library, files, problems })
+    }
+
+    /// Reads and adds a user's file; what it is, its path below `base` says.
+    fn take(&mut self, (folder, base): (&Path, &Path), path: &Path) -> Result<Strategy, ScriptProblem> {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let (text, file) = (source::read(folder, path)?, path.display().to_string());
+        let strategy = Strategy::read(path.strip_prefix(base).unwrap_or(path), &file, text)?;
+        match self.add(strategy.clone()) {
+            None => Ok(strategy),
+            Some(earlier) => {
+                let message = format!("has the name of {}: names are unique over all folders", earlier.file);
+                self.add(earlier);
+                Err(ScriptProblem::of_file(&file, message))
+            }
+        }
     }
 
     /// Adds a file and returns the one of the same name that it replaced.
-    fn add(&mut self, inside: &Path, file: &str, text: String) -> Result<Option<Strategy>, ScriptProblem> {
-        let name = inside.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let is_part = inside.components().any(|part| part.as_os_str() == "lib");
-        let card = if is_part { Card::parse(file, &text)? } else { Card::of_strategy(file, &text)? };
-        let strategy = Strategy { name: name.clone(), file: file.to_owned(), card, text: text.into() };
-        let shelf = if is_part { &mut self.parts } else { &mut self.strategies };
-        Ok(shelf.insert(name, strategy))
+    fn add(&mut self, strategy: Strategy) -> Option<Strategy> {
+        let shelf = if strategy.is_part { &mut self.parts } else { &mut self.strategies };
+        shelf.insert(strategy.name.clone(), strategy)
     }
 
     /// The names of all strategies, in order.
@@ -138,7 +185,7 @@ impl Library {
     pub(crate) fn of_texts(texts: &[(&str, &str)]) -> Result<Self, ScriptProblem> {
         let mut library = Self::default();
         for (path, text) in texts {
-            library.add(Path::new(path), path, (*text).to_owned())?;
+            library.add(Strategy::read(Path::new(path), path, (*text).to_owned())?);
         }
         Ok(library)
     }

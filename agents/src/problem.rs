@@ -50,14 +50,20 @@ pub enum LoadError {
     /// Scripts have problems: all of them.
     #[error("{}", summary(.0))]
     Script(Vec<ScriptProblem>),
-    /// The scenario asks for what the scripts or the protocol have not got.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
+    /// The scenario asks for what the scripts or the protocol have not got: all of it.
+    #[error("{}", summary(.0))]
+    Setup(Vec<SetupError>),
 }
 
-fn summary(problems: &[ScriptProblem]) -> String {
+fn summary(problems: &[impl ToString]) -> String {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     lines.join("\n")
+}
+
+impl From<SetupError> for LoadError {
+    fn from(error: SetupError) -> Self {
+        Self::Setup(vec![error])
+    }
 }
 
 impl From<Vec<ScriptProblem>> for LoadError {

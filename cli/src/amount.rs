@@ -49,8 +49,12 @@ pub(crate) fn count(value: u64) -> String {
 
 /// A count and its noun: `1 world`, `2 worlds`.
 pub(crate) fn counted(value: u64, noun: &str) -> String {
-    let plural = if value == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", count(value))
+    let number = count(value);
+    match (value, noun.strip_suffix('y')) {
+        (1, _) => format!("{number} {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {noun}s"),
+    }
 }
 
 /// A reason's code as words: `insufficient_margin` is read as `insufficient margin`.

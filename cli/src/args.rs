@@ -25,6 +25,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Check a scenario against its own expectations and counterfactuals
     Verify(VerifyArgs),
+    /// List every problem of scripts and scenarios without running them
+    Check(CheckArgs),
+    /// Run the cases that strategies carry with them
+    Test(TestArgs),
 }
 
 impl Command {
@@ -32,6 +36,8 @@ impl Command {
         match self {
             Self::Run(args) => &args.display,
             Self::Verify(args) => &args.display,
+            Self::Check(args) => &args.display,
+            Self::Test(args) => &args.display,
         }
     }
 }
@@ -60,6 +66,29 @@ pub(crate) struct RunArgs {
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) inputs: Inputs,
+    #[command(flatten)]
+    pub(crate) display: Display,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Exit codes: 0 clean, 1 problems, 2 usage.")]
+pub(crate) struct CheckArgs {
+    /// Scripts (.rhai), scenarios (.ron), and folders of both
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// A folder with strategies that scenarios use, beside the built-in ones; may be repeated
+    #[arg(long, value_name = "DIR", env = "PALISADE_SCRIPTS")]
+    pub(crate) scripts: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) display: Display,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Exit codes: 0 every case passed, 1 one failed, 2 bad input or usage.")]
+pub(crate) struct TestArgs {
+    /// Scripts (.rhai) and folders of them
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) display: Display,
 }
@@ -163,6 +192,7 @@ mod tests {
         match parse(line).unwrap().command {
             Command::Run(args) => args.request().unwrap(),
             Command::Verify(args) => args.inputs.request().unwrap(),
+            other => panic!("{other:?} runs no world"),
         }
     }
 

@@ -3,6 +3,8 @@
 
 mod amount;
 mod args;
+mod cases;
+mod check;
 mod exit;
 mod output;
 mod paint;
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
     let done = match &command {
         Command::Run(args) => run::run(args),
         Command::Verify(args) => verify::verify(args),
+        Command::Check(args) => check::check(args),
+        Command::Test(args) => cases::test(args),
     };
     let exit = done.unwrap_or_else(|trouble| {
         trouble.show(command.display().color);

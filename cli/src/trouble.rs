@@ -6,6 +6,7 @@ use std::fmt;
 use clap::ColorChoice;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use palisade_agents::ScriptProblem;
+use palisade_lab::check::Flaw;
 use palisade_lab::load::LoadError;
 use palisade_lab::run::RunError;
 use palisade_lab::source::Problem;
@@ -34,6 +35,14 @@ impl Trouble {
         match self {
             Self::Invariant { .. } => Exit::Failed,
             Self::Problem(_) | Self::Script(_) | Self::Usage(_) | Self::Other(_) => Exit::BadInput,
+        }
+    }
+
+    /// One problem as it is shown in a list of them on stdout.
+    pub(crate) fn flaw(flaw: &Flaw, paint: Paint, terminal: bool) -> String {
+        match flaw {
+            Flaw::Script(problem) => diagnostic(&InScript::of(problem), paint, terminal),
+            Flaw::Scenario(problem) => diagnostic(problem.as_ref(), paint, terminal),
         }
     }
 

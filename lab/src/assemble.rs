@@ -27,24 +27,44 @@ const MAX_BALANCES: u64 = 1 << 31;
 /// The longest name of a cohort.
 const MAX_NAME: usize = 64;
 
-/// The scenario of a document, with its data files.
-pub(crate) fn scenario(document: &Document, data: &[(String, PathBuf)]) -> Result<Scenario, Problem> {
-    check_top(document)?;
-    let mut tables = BTreeMap::new();
-    for (name, path) in document.tables(data)? {
-        tables.insert(name, read_csv(&path)?);
+/// Problems found on the way, so that one does not hide the next.
+#[derive(Debug, Default)]
+pub(crate) struct Found(pub(crate) Vec<Problem>);
+
+impl Found {
+    /// What was read, or a stand-in that nobody will see once a problem has been noted.
+    pub(crate) fn keep<T: Default>(&mut self, result: Result<T, Problem>) -> T {
+        result.unwrap_or_else(|problem| {
+            self.0.push(problem);
+            T::default()
+        })
     }
-    let assets = assets(document)?;
-    Ok(Scenario {
-        name: name(document)?,
-        clock: document.parse("clock")?,
-        timing: optional(document, "timing")?,
-        settlement: document.parse("protocol.settlement")?,
-        cohorts: cohorts(document, assets.len())?,
+}
+
+/// The scenario of a document, with its data files.
+///
+/// # Errors
+/// Everything that is wrong with the document, in no particular order.
+pub(crate) fn scenario(document: &Document, data: &[(String, PathBuf)]) -> Result<Scenario, Vec<Problem>> {
+    let mut found = Found::default();
+    check_top(document, &mut found);
+    let mut tables = BTreeMap::new();
+    for (name, path) in found.keep(document.tables(data)) {
+        let table = found.keep(read_csv(&path));
+        tables.insert(name, table);
+    }
+    let assets = assets(document, &mut found);
+    let scenario = Scenario {
+        name: found.keep(name(document)),
+        clock: found.keep(document.parse("clock")),
+        timing: found.keep(optional(document, "timing")),
+        settlement: found.keep(document.parse("protocol.settlement")),
+        cohorts: cohorts(document, assets.len(), &mut found),
         assets,
-        blocks: blocks(document)?,
+        blocks: blocks(document, &mut found),
         data: tables,
-    })
+    };
+    if found.0.is_empty() { Ok(scenario) } else { Err(found.0) }
 }
 
 /// The value at a path, or its default where there is none.
@@ -52,17 +72,21 @@ pub(crate) fn optional<T: DeserializeOwned + Default>(document: &Document, path:
     if document.raw(path).is_some() { document.parse(path) } else { Ok(T::default()) }
 }
 
-fn check_top(document: &Document) -> Result<(), Problem> {
+fn check_top(document: &Document, found: &mut Found) {
     let keys = document.keys("");
-    if let Some(key) = keys.iter().find(|key| !TOP_LEVEL.contains(&key.as_str())) {
-        return Err(document.unknown("", key, &TOP_LEVEL));
-    }
+    let unknown = keys.iter().filter(|key| !TOP_LEVEL.contains(&key.as_str()));
+    found.0.extend(unknown.map(|key| document.unknown("", key, &TOP_LEVEL)));
+    found.keep(format(document));
+    found.keep(optional::<Vec<String>>(document, "sources"));
+}
+
+fn format(document: &Document) -> Result<(), Problem> {
     let format: u32 = document.parse("format")?;
-    if format != FORMAT {
-        let message = format!("format {format} is not known");
-        return Err(document.problem("format", message, Some(format!("this version reads format {FORMAT}"))));
+    if format == FORMAT {
+        return Ok(());
     }
-    optional::<Vec<String>>(document, "sources").map(drop)
+    let hint = Some(format!("this version reads format {FORMAT}"));
+    Err(document.problem("format", format!("format {format} is not known"), hint))
 }
 
 fn name(document: &Document) -> Result<String, Problem> {
@@ -73,16 +97,22 @@ fn name(document: &Document) -> Result<String, Problem> {
     Ok(name)
 }
 
-fn assets(document: &Document) -> Result<Vec<(String, AssetSpec)>, Problem> {
+fn assets(document: &Document, found: &mut Found) -> Vec<(String, AssetSpec)> {
     let path = "protocol.assets";
-    let keys = named(document, path)?;
+    let keys = found.keep(named(document, path));
     if keys.is_empty() {
-        document.parse::<BTreeMap<String, AssetSpec>>(path)?;
         let hint = "list at least the settlement asset, such as {\"USD\": (decimals: 6)}";
-        return Err(document.problem(path, "no assets", Some(hint.to_owned())));
+        let none = || document.problem(path, "no assets", Some(hint.to_owned()));
+        found.0.push(document.parse::<BTreeMap<String, AssetSpec>>(path).map_or_else(|problem| problem, |_| none()));
     }
-    let read = |name: String| Ok((name.clone(), document.parse(&format!("{path}.{name}"))?));
-    keys.into_iter().map(read).collect()
+    let mut assets = Vec::new();
+    for name in keys {
+        match document.parse(&format!("{path}.{name}")) {
+            Ok(asset) => assets.push((name, asset)),
+            Err(problem) => found.0.push(problem),
+        }
+    }
+    assets
 }
 
 /// The names under a path, when there are not too many.
@@ -94,7 +124,7 @@ fn named(document: &Document, path: &str) -> Result<Vec<String>, Problem> {
     Ok(keys)
 }
 
-fn blocks(document: &Document) -> Result<BTreeMap<String, String>, Problem> {
+fn blocks(document: &Document, found: &mut Found) -> BTreeMap<String, String> {
     let registry = Registry::of(&mechanisms::ALL);
     let mut blocks = BTreeMap::new();
     for (part, own) in [("protocol", &["assets", "settlement"][..]), ("market", &[])] {
@@ -103,39 +133,50 @@ fn blocks(document: &Document) -> Result<BTreeMap<String, String>, Problem> {
         for key in document.keys(part) {
             let path = format!("{part}.{key}");
             if !known.contains(&key.as_str()) {
-                return Err(document.unknown(part, &key, &known));
-            }
-            if !own.contains(&key.as_str()) {
-                named(document, &path)?;
+                found.0.push(document.unknown(part, &key, &known));
+            } else if !own.contains(&key.as_str()) {
+                found.keep(named(document, &path));
                 blocks.extend(document.raw(&path).map(|text| (path.clone(), text.to_owned())));
             }
         }
     }
-    Ok(blocks)
+    blocks
 }
 
-fn cohorts(document: &Document, assets: usize) -> Result<Vec<(String, Cohort)>, Problem> {
+fn cohorts(document: &Document, assets: usize, found: &mut Found) -> Vec<(String, Cohort)> {
     let mut cohorts: Vec<(String, Cohort)> = Vec::new();
     let mut balances = 0_u64;
     for part in COHORTS {
-        for name in named(document, part)? {
-            let path = format!("{part}.{name}");
-            check_cohort_name(document, part, &name)?;
-            if part == COHORTS[1] && document.keys(COHORTS[0]).contains(&name) {
-                let message = format!("`{name}` is a cohort of the population already");
-                return Err(document.problem(&path, message, None));
+        for name in found.keep(named(document, part)) {
+            match cohort(document, (part, &name), assets, &mut balances) {
+                Ok(cohort) => cohorts.push((format!("{part}.{name}"), cohort)),
+                Err(problem) => found.0.push(problem),
             }
-            let cohort: Cohort = document.parse(&path)?;
-            check_role(document, &path, cohort.role)?;
-            balances += u64::from(cohort.count) * (assets as u64 + u64::from(cohort.accounts) + 1);
-            if balances > MAX_BALANCES {
-                let message = format!("{} agents: the run would need more than {MAX_BALANCES} balances", cohort.count);
-                return Err(document.problem(&format!("{path}.count"), message, None));
-            }
-            cohorts.push((path, cohort));
         }
     }
-    Ok(cohorts)
+    cohorts
+}
+
+fn cohort(
+    document: &Document,
+    (part, name): (&str, &str),
+    assets: usize,
+    balances: &mut u64,
+) -> Result<Cohort, Problem> {
+    let path = format!("{part}.{name}");
+    check_cohort_name(document, part, name)?;
+    if part == COHORTS[1] && document.keys(COHORTS[0]).iter().any(|known| known == name) {
+        let message = format!("`{name}` is a cohort of the population already");
+        return Err(document.problem(&path, message, None));
+    }
+    let cohort: Cohort = document.parse(&path)?;
+    check_role(document, &path, cohort.role)?;
+    *balances += u64::from(cohort.count) * (assets as u64 + u64::from(cohort.accounts) + 1);
+    if *balances > MAX_BALANCES {
+        let message = format!("{} agents: the run would need more than {MAX_BALANCES} balances", cohort.count);
+        return Err(document.problem(&format!("{path}.count"), message, None));
+    }
+    Ok(cohort)
 }
 
 fn check_cohort_name(document: &Document, part: &str, name: &str) -> Result<(), Problem> {
@@ -197,7 +238,7 @@ attackers: Inline({"x": (role: attacker, strategy: "noise", count: 1)}),
 
     fn read(text: &str, sets: &[&str]) -> Result<Scenario, Problem> {
         let sets: Vec<_> = sets.iter().map(|set| set.parse().unwrap()).collect();
-        scenario(&Document::from_text("x.ron", text, &sets)?, &[])
+        scenario(&Document::from_text("x.ron", text, &sets)?, &[]).map_err(|mut problems| problems.remove(0))
     }
 
     #[track_caller]

@@ -6,7 +6,7 @@ use palisade_agents::nearest;
 use palisade_engine::units::Span;
 use serde::{Deserialize, Serialize};
 
-use crate::assemble::optional;
+use crate::assemble::{Found, optional};
 use crate::source::{Document, Override, Problem, suggestion};
 
 /// What an expected figure rests on.
@@ -158,36 +158,43 @@ pub(crate) struct Names<'a> {
 }
 
 /// Reads and checks `expect`, `counterfactuals` and `fitted`.
-pub(crate) fn read(document: &Document, names: &Names<'_>) -> Result<Expectations, Problem> {
-    let figures: Vec<Expectation> = optional(document, "expect")?;
-    let mut variations: Vec<Variation> = optional(document, "counterfactuals")?;
-    let fitted: Vec<String> = optional(document, "fitted")?;
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub(crate) fn read(document: &Document, names: &Names<'_>) -> Result<Expectations, Vec<Problem>> {
+    let mut found = Found::default();
+    let figures: Vec<Expectation> = found.keep(optional(document, "expect"));
+    let mut variations: Vec<Variation> = found.keep(optional(document, "counterfactuals"));
+    let fitted: Vec<String> = found.keep(optional(document, "fitted"));
     for (place, figure) in figures.iter().enumerate() {
         let path = format!("expect.{place}");
-        check_name(document, names, &path, (&figure.outcome, figure.at))?;
-        check_tolerance(document, &path, figure)?;
+        found.keep(check_name(document, names, &path, (&figure.outcome, figure.at)));
+        found.keep(check_tolerance(document, &path, figure));
     }
     for (place, variation) in variations.iter_mut().enumerate() {
         let path = format!("counterfactuals.{place}");
-        check_name(document, names, &path, (&variation.outcome, variation.at))?;
-        for (index, set) in variation.set.iter().enumerate() {
-            let wrong = |problem: Problem| {
-                let hint = problem.help().map(str::to_owned);
-                document.problem(&format!("{path}.set.{index}"), problem.message(), hint)
-            };
-            variation.overrides.push(set.parse().map_err(wrong)?);
-        }
-        if variation.set.is_empty() {
-            return Err(document.problem(&format!("{path}.set"), "changes nothing", None));
-        }
+        found.keep(check_name(document, names, &path, (&variation.outcome, variation.at)));
+        variation.overrides = found.keep(overrides(document, &path, &variation.set));
     }
-    for (place, parameter) in fitted.iter().enumerate() {
-        if document.raw(parameter).is_none() {
-            let message = format!("the scenario has no `{parameter}`");
-            return Err(document.problem(&format!("fitted.{place}"), message, None));
-        }
+    for (place, parameter) in fitted.iter().enumerate().filter(|(_, parameter)| document.raw(parameter).is_none()) {
+        let message = format!("the scenario has no `{parameter}`");
+        found.0.push(document.problem(&format!("fitted.{place}"), message, None));
     }
-    Ok(Expectations { figures, variations, fitted })
+    if found.0.is_empty() { Ok(Expectations { figures, variations, fitted }) } else { Err(found.0) }
+}
+
+/// The changes that the counterfactual at a path makes.
+fn overrides(document: &Document, path: &str, sets: &[String]) -> Result<Vec<Override>, Problem> {
+    if sets.is_empty() {
+        return Err(document.problem(&format!("{path}.set"), "changes nothing", None));
+    }
+    let read = |(index, set): (usize, &String)| {
+        set.parse().map_err(|problem: Problem| {
+            let hint = problem.help().map(str::to_owned);
+            document.problem(&format!("{path}.set.{index}"), problem.message(), hint)
+        })
+    };
+    sets.iter().enumerate().map(read).collect()
 }
 
 fn check_name(document: &Document, names: &Names<'_>, path: &str, figure: (&str, Option<Span>)) -> Result<(), Problem> {
@@ -243,7 +250,7 @@ mod tests {
             columns: vec!["solvency", "attacker_wallet"],
             length: Span(3_600_000),
         };
-        let problem = read(&document, &names).unwrap_err();
+        let problem = &read(&document, &names).unwrap_err()[0];
         assert_eq!(format!("{problem} | {}", problem.help().unwrap_or("")), expected);
     }
 

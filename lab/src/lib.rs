@@ -2,6 +2,7 @@
 //! verification against a scenario's own expectations. No terminal, no arguments, no colors.
 
 mod assemble;
+pub mod check;
 mod command;
 mod details;
 mod expect;
@@ -18,3 +19,5 @@ mod story;
 mod track;
 pub mod verify;
 mod world;
+
+pub use session::on_large_stack;

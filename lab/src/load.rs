@@ -176,7 +176,7 @@ impl Loaded {
 
     /// An error of building a world, at its place in the files.
     pub(crate) fn explain(&self, error: palisade_agents::LoadError) -> LoadError {
-        explain(&self.document, error)
+        explain(&self.document, error).first()
     }
 }
 
@@ -186,7 +186,49 @@ impl Loaded {
 /// What is wrong, and where.
 pub fn load(request: &RunRequest) -> Result<Loaded, LoadError> {
     check_request(request)?;
-    on_large_stack(|| read(request))
+    on_large_stack(|| read(request).map_err(Wrong::first))
+}
+
+/// Everything that is wrong with a scenario and its scripts.
+#[derive(Debug, Default)]
+pub(crate) struct Wrong {
+    pub(crate) scenario: Vec<Problem>,
+    pub(crate) scripts: Vec<ScriptProblem>,
+    pub(crate) usage: Option<String>,
+}
+
+impl Wrong {
+    /// What a user is told of first: the problem that stands first in the files.
+    fn first(mut self) -> LoadError {
+        self.scenario.sort_by_key(|problem| problem.place().offset);
+        match (self.scenario.into_iter().next(), self.scripts.is_empty()) {
+            (Some(problem), _) => problem.into(),
+            (None, false) => LoadError::Script(self.scripts),
+            (None, true) => LoadError::Usage(self.usage.unwrap_or_default()),
+        }
+    }
+
+    fn add(&mut self, error: LoadError) {
+        match error {
+            LoadError::Problem(problem) => self.scenario.push(*problem),
+            LoadError::Script(mut problems) => self.scripts.append(&mut problems),
+            LoadError::Usage(message) => self.usage = Some(message),
+        }
+    }
+}
+
+impl<E: Into<LoadError>> From<E> for Wrong {
+    fn from(error: E) -> Self {
+        let mut wrong = Self::default();
+        wrong.add(error.into());
+        wrong
+    }
+}
+
+impl From<Vec<Problem>> for Wrong {
+    fn from(scenario: Vec<Problem>) -> Self {
+        Self { scenario, ..Self::default() }
+    }
 }
 
 fn check_request(request: &RunRequest) -> Result<(), LoadError> {
@@ -205,16 +247,17 @@ fn check_request(request: &RunRequest) -> Result<(), LoadError> {
     }
 }
 
-fn read(request: &RunRequest) -> Result<Loaded, LoadError> {
+pub(crate) fn read(request: &RunRequest) -> Result<Loaded, Wrong> {
     let document = Document::load(&request.scenario, &request.sets)?;
     let scenario = assemble::scenario(&document, &request.data)?;
     let summary = assemble::optional(&document, "summary")?;
     let library = Library::load(&request.scripts).map_err(|problem| LoadError::Script(vec![problem]))?;
     let options = Options { seed: request.seed, ..Options::default() };
-    let setup = |error| explain(&document, error);
-    let simulation = Simulation::new(&scenario, &mechanisms::ALL, options).map_err(|error| setup(error.into()))?;
+    let simulation =
+        Simulation::new(&scenario, &mechanisms::ALL, options).map_err(|error| explain(&document, error.into()))?;
     check_supply(&document, &simulation)?;
-    ScriptHost::new(&library, &scenario, &simulation, request.host).map_err(setup)?;
+    let host = ScriptHost::new(&library, &scenario, &simulation, request.host);
+    let mut wrong = host.err().map_or_else(Wrong::default, |error| explain(&document, error));
     let mut outcomes = simulation.registry().outcomes.clone();
     outcomes.extend([LOSS_CAUSED, FAULTS]);
     check_condition(request, &outcomes)?;
@@ -226,7 +269,13 @@ fn read(request: &RunRequest) -> Result<Loaded, LoadError> {
         columns: probes.iter().filter(|probe| probe.kind == Kind::Protocol).map(|probe| probe.name).collect(),
         length: clock.length(),
     };
-    let expectations = expect::read(&document, &names)?;
+    let expectations = expect::read(&document, &names).unwrap_or_else(|mut problems| {
+        wrong.scenario.append(&mut problems);
+        Expectations::default()
+    });
+    if !(wrong.scenario.is_empty() && wrong.scripts.is_empty()) {
+        return Err(wrong);
+    }
     Ok(Loaded {
         expectations,
         outcomes,
@@ -283,10 +332,12 @@ fn digest(document: &Document, data: &[(String, PathBuf)]) -> Result<String, Pro
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-fn explain(document: &Document, error: palisade_agents::LoadError) -> LoadError {
+fn explain(document: &Document, error: palisade_agents::LoadError) -> Wrong {
     match error {
-        palisade_agents::LoadError::Script(problems) => LoadError::Script(problems),
-        palisade_agents::LoadError::Setup(error) => assemble::explain(document, &error).into(),
+        palisade_agents::LoadError::Script(scripts) => Wrong { scripts, ..Wrong::default() },
+        palisade_agents::LoadError::Setup(errors) => {
+            errors.iter().map(|error| assemble::explain(document, error)).collect::<Vec<_>>().into()
+        }
     }
 }
 

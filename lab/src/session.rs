@@ -102,7 +102,10 @@ impl Session<'_> {
 }
 
 /// Runs `work` on a thread whose stack is large enough for scripts.
-pub(crate) fn on_large_stack<T: Send>(work: impl FnOnce() -> Result<T, LoadError> + Send) -> Result<T, LoadError> {
+///
+/// # Errors
+/// Those of `work`, and that no thread could be started.
+pub fn on_large_stack<T: Send, E: Send + From<LoadError>>(work: impl FnOnce() -> Result<T, E> + Send) -> Result<T, E> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
         let thread = thread.map_err(|error| LoadError::Usage(format!("cannot start a thread: {error}")))?;

@@ -87,6 +87,13 @@ impl Problem {
         self.0.help.as_deref()
     }
 
+    /// The line that it is in, where its text is kept.
+    #[must_use]
+    pub fn source_line(&self) -> Option<&str> {
+        let text = self.0.source.as_ref()?.inner();
+        text.lines().nth(usize::try_from(self.0.place.line).ok()?.checked_sub(1)?)
+    }
+
     /// Where it is.
     #[must_use]
     pub fn place(&self) -> &Place {

@@ -233,6 +233,15 @@ impl Catalog {
         })
     }
 
+    /// The record and name of the member that `is` picks.
+    pub(crate) fn named(&self, is: impl Fn(Access) -> bool) -> Option<(Type, &'static str)> {
+        self.records.iter().find_map(|(record, members)| {
+            let properties = members.properties.iter().map(|(name, property)| (*name, property.access));
+            let methods = members.methods.iter().map(|(name, method)| (*name, method.access));
+            properties.chain(methods).find(|(_, access)| is(*access)).map(|(name, _)| (*record, name))
+        })
+    }
+
     /// Every own field, for hooks that the inference gave up on.
     pub(crate) fn all_own(&self) -> BTreeSet<usize> {
         let members = self.records.values();

@@ -1,6 +1,7 @@
 //! One cohort's strategy at work: its own engine, so that a panic in one cannot reach another, and its agents' memory.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::problem::ScriptProblem;
 use crate::records::{self, Me, Thing};
 use crate::sandbox::{CALL_FUEL, HostOptions, Outcome, Packages, Sandbox, Stop};
 use crate::state;
+use crate::trace::{self, TracedCall};
 
 /// How many agents a cohort has, from which id on, with how many margin accounts each.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +50,8 @@ pub(crate) struct CohortScript {
     memory: Vec<u64>,
     broken: bool,
     backstop: bool,
+    followed: Option<AgentId>,
+    pub(crate) calls: Vec<TracedCall>,
 }
 
 /// How one call ended badly.
@@ -88,6 +92,8 @@ impl CohortScript {
             memory: row.repeat(members.count as usize),
             broken: false,
             backstop: false,
+            followed: None,
+            calls: Vec::new(),
         })
     }
 
@@ -134,7 +140,17 @@ impl CohortScript {
         let subject = ask.subject.unwrap_or(Handle { kind: Kind::Protocol, index: 0 });
         for (row, agent) in ask.agents.iter().enumerate() {
             let key = ask.keys.get(row).copied().unwrap_or_default();
-            match self.turn(ask.hook, (row, *agent, key), Thing(subject)) {
+            let is_followed = self.followed == Some(*agent);
+            let before = if is_followed { self.words_of(*agent).to_vec() } else { Vec::new() };
+            if is_followed {
+                self.context.watch();
+            }
+            let result = self.turn(ask.hook, (row, *agent, key), Thing(subject));
+            if is_followed {
+                let call = self.traced(ask, &before, &result);
+                self.calls.push(call);
+            }
+            match result {
                 Ok(value) => {
                     replies.intents.append(&mut self.context.intents.borrow_mut());
                     replies.values.extend(value.map(|value| (row, value)));
@@ -149,6 +165,38 @@ impl CohortScript {
         }
     }
 
+    /// From now on keeps what happens in the calls of one agent.
+    pub(crate) fn follow(&mut self, agent: AgentId) {
+        self.followed = Some(agent);
+    }
+
+    fn words_of(&self, agent: AgentId) -> &[u64] {
+        &self.memory[self.words(agent)]
+    }
+
+    fn words(&self, agent: AgentId) -> Range<usize> {
+        let start = (agent.0 - self.first) as usize * self.width;
+        start..start + self.width
+    }
+
+    fn traced(&self, ask: &Ask<'_>, before: &[u64], result: &Result<Option<f64>, Failed>) -> TracedCall {
+        let agent = self.followed.unwrap_or(AgentId(self.first));
+        let asked = if result.is_ok() { self.context.intents.borrow().clone() } else { Vec::new() };
+        let memory = self.layout.iter().zip(before).zip(self.words_of(agent));
+        TracedCall {
+            step: ask.now.step,
+            time: ask.now.time,
+            hook: ask.hook,
+            subject: ask.subject.map(|subject| trace::name(&self.context, subject)),
+            saw: self.context.take_seen().into_iter().map(|seen| trace::fact(&self.context, seen)).collect(),
+            memory: memory.map(|(((name, cell), before), after)| trace::kept(name, *cell, (*before, *after))).collect(),
+            asked,
+            value: result.as_ref().ok().copied().flatten(),
+            fault: result.as_ref().err().map(|Failed { place, message }| format!("{place}: {message}")),
+            operations: self.sandbox.meter.operations(),
+        }
+    }
+
     /// One agent's call; its memory changes only when the call ends well.
     fn turn(
         &mut self,
@@ -156,8 +204,7 @@ impl CohortScript {
         (row, agent, key): (usize, AgentId, u64),
         subject: Thing,
     ) -> Result<Option<f64>, Failed> {
-        let start = (agent.0 - self.first) as usize * self.width;
-        let words = start..start + self.width;
+        let words = self.words(agent);
         self.context.turn_to(row, agent, key, &self.memory[words.clone()]);
         self.sandbox.meter.begin(CALL_FUEL);
         let (engine, ast, entry) = (&self.sandbox.engine, &self.ast, &self.entries[hook as usize]);

@@ -48,6 +48,17 @@ impl Names {
     }
 }
 
+/// One fact that a followed call read.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Seen {
+    Public { thing: Handle, field: usize, kind: FieldKind, value: f64 },
+    Own { field: usize, first: usize, second: usize, value: f64 },
+    Draw(f64),
+}
+
+/// The most facts kept of one call.
+const MAX_SEEN: usize = 1_000;
+
 /// The call under way.
 pub(crate) struct Context {
     pub(crate) catalog: Catalog,
@@ -67,6 +78,8 @@ pub(crate) struct Context {
     agent: Cell<AgentId>,
     key: Cell<u64>,
     row: Cell<usize>,
+    /// What the call under way has read, when it is followed.
+    seen: RefCell<Option<Vec<Seen>>>,
 }
 
 impl Context {
@@ -88,6 +101,30 @@ impl Context {
             agent: Cell::new(AgentId(0)),
             key: Cell::new(0),
             row: Cell::new(0),
+            seen: RefCell::default(),
+        }
+    }
+
+    /// From here on notes what is read.
+    pub(crate) fn watch(&self) {
+        self.seen.replace(Some(Vec::new()));
+    }
+
+    /// What was read since, each fact once; nothing when nobody watches.
+    pub(crate) fn take_seen(&self) -> Vec<Seen> {
+        let mut seen = self.seen.take().unwrap_or_default();
+        let mut known = Vec::new();
+        seen.retain(|fact| {
+            let is_new = !known.contains(fact) || matches!(fact, Seen::Draw(_));
+            known.push(*fact);
+            is_new
+        });
+        seen
+    }
+
+    fn note(&self, fact: Seen) {
+        if let Some(seen) = self.seen.borrow_mut().as_mut().filter(|seen| seen.len() < MAX_SEEN) {
+            seen.push(fact);
         }
     }
 
@@ -126,6 +163,7 @@ impl Context {
         } else {
             self.public.borrow().value(field, index)
         };
+        self.note(Seen::Public { thing, field, kind, value });
         Ok(match kind {
             FieldKind::Number => Dynamic::from_float(value),
             FieldKind::Flag => Dynamic::from_bool(value > 0.0),
@@ -137,7 +175,9 @@ impl Context {
     pub(crate) fn own(&self, field: usize, first: usize, second: usize) -> Outcome<f64> {
         let own = self.own.borrow();
         let value = own.column(field, first, second).and_then(|column| column.get(self.row.get()));
-        value.copied().ok_or_else(|| "this field was not gathered: read it by its name".into())
+        let value = *value.ok_or("this field was not gathered: read it by its name")?;
+        self.note(Seen::Own { field, first, second, value });
+        Ok(value)
     }
 
     /// How many things of a kind there are.
@@ -186,7 +226,9 @@ impl Context {
             let subject = self.subject.get().map_or(0, |subject| splitmix(u64::from(subject.index) + 1));
             self.streams.get().stream(name, self.key.get() ^ subject, self.step.get())
         });
-        sample(stream)
+        let value = sample(stream);
+        self.note(Seen::Draw(value));
+        value
     }
 
     /// Notes an action.
@@ -214,6 +256,6 @@ pub(crate) fn no_field(record: Type, name: &str, hint: Option<String>) -> Box<rh
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn handle(kind: Kind, value: f64) -> Option<Handle> {
+pub(crate) fn handle(kind: Kind, value: f64) -> Option<Handle> {
     (value >= 0.0 && value <= f64::from(u32::MAX)).then_some(Handle { kind, index: value as u32 })
 }

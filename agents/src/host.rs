@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use palisade_engine::Simulation;
-use palisade_engine::domain::{CohortId, Cohorts};
+use palisade_engine::domain::{AgentId, CohortId, Cohorts};
 use palisade_engine::host::{Ask, Hook, Host, Replies, Wake};
 use palisade_engine::scenario::{Cohort, Role, Scenario, SetupError};
 use palisade_engine::view::Reads;
@@ -17,6 +17,7 @@ use crate::library::{Library, UnknownStrategy};
 use crate::needs;
 use crate::problem::{LoadError, ScriptProblem};
 use crate::sandbox::{HostOptions, Packages};
+use crate::trace::TracedCall;
 
 /// Strategies of a library, deciding for the agents of a simulation.
 pub struct ScriptHost {
@@ -61,6 +62,16 @@ impl ScriptHost {
     #[must_use]
     pub fn backstop_tripped(&self) -> bool {
         self.cohorts.iter().any(CohortScript::tripped_backstop)
+    }
+
+    /// From now on keeps what one agent sees and asks for.
+    pub fn follow(&mut self, agent: AgentId) {
+        self.cohorts.iter_mut().for_each(|cohort| cohort.follow(agent));
+    }
+
+    /// The calls of the followed agent since the last one of this.
+    pub fn take_calls(&mut self) -> Vec<TracedCall> {
+        self.cohorts.iter_mut().flat_map(|cohort| std::mem::take(&mut cohort.calls)).collect()
     }
 
     /// What strategies printed since the last call, escaped and at most 4 KiB per cohort.

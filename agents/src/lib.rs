@@ -27,6 +27,7 @@ mod records;
 mod sandbox;
 mod source;
 mod state;
+mod trace;
 mod types;
 
 pub use card::Card;
@@ -38,3 +39,4 @@ pub use host::ScriptHost;
 pub use library::{Library, Opened, Strategy, UnknownStrategy};
 pub use problem::{LoadError, ScriptProblem, nearest};
 pub use sandbox::HostOptions;
+pub use trace::{Fact, Kept, Shown, TracedCall};

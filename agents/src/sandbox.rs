@@ -88,6 +88,11 @@ impl Meter {
         self.deadline.set(None);
     }
 
+    /// Operations of the call so far.
+    pub(crate) fn operations(&self) -> u64 {
+        self.fuel.get()
+    }
+
     /// What ended the call, if a meter did.
     pub(crate) fn stopped(&self) -> Option<Stop> {
         self.stop.get()

@@ -1,5 +1,6 @@
 //! The command line: what may be said, and how it becomes a request to the lab.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Run the cases that strategies carry with them
     Test(TestArgs),
+    /// Follow one agent: what it saw, what it asked for, what it got
+    Trace(TraceArgs),
 }
 
 impl Command {
@@ -38,6 +41,7 @@ impl Command {
             Self::Verify(args) => &args.display,
             Self::Check(args) => &args.display,
             Self::Test(args) => &args.display,
+            Self::Trace(args) => &args.display,
         }
     }
 }
@@ -89,6 +93,20 @@ pub(crate) struct TestArgs {
     /// Scripts (.rhai) and folders of them
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) display: Display,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TraceArgs {
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+    /// The agent: its id, or a cohort's name, with #N for another than the cohort's first agent
+    #[arg(long, value_name = "ID")]
+    pub(crate) agent: String,
+    /// Steps to show, the second one left out; with A.. to the end of the run
+    #[arg(long, value_name = "A..B", default_value = "0..20", value_parser = steps)]
+    pub(crate) steps: Range<u64>,
     #[command(flatten)]
     pub(crate) display: Display,
 }
@@ -159,6 +177,15 @@ fn live_bytes() -> usize {
     crate::ALLOCATOR.allocated()
 }
 
+/// `A..B`, where either may be left out.
+fn steps(text: &str) -> Result<Range<u64>, String> {
+    let wrong = || "expected steps such as 10..20".to_owned();
+    let (start, end) = text.split_once("..").ok_or_else(wrong)?;
+    let number = |text: &str, open: u64| if text.is_empty() { Ok(open) } else { text.parse().map_err(|_| wrong()) };
+    let range = number(start, 0)?..number(end, u64::MAX)?;
+    if range.is_empty() { Err(format!("{text}: no steps")) } else { Ok(range) }
+}
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -210,6 +237,8 @@ mod tests {
         check_refused("palisade run a.ron --seed -1", "unexpected argument");
         check_refused("palisade run", "<SCENARIO>");
         check_refused("palisade run a.ron --data ETH", "expected NAME=FILE");
+        check_refused("palisade trace a.ron --agent 1 --steps 5", "expected steps such as 10..20");
+        check_refused("palisade trace a.ron --agent 1 --steps 5..5", "5..5: no steps");
         check_refused("palisade verify a.ron --seeds 3", "unexpected argument '--seeds'");
     }
 

@@ -11,6 +11,7 @@ mod paint;
 mod run;
 mod summary;
 mod table;
+mod trace;
 mod trouble;
 mod verify;
 mod watch;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::verify(args),
         Command::Check(args) => check::check(args),
         Command::Test(args) => cases::test(args),
+        Command::Trace(args) => trace::trace(args),
     };
     let exit = done.unwrap_or_else(|trouble| {
         trouble.show(command.display().color);

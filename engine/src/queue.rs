@@ -6,7 +6,7 @@ use bevy_ecs::prelude::{Resource, World};
 
 use crate::action::{ActionId, Args, Intent, Rejected};
 use crate::clock::Now;
-use crate::domain::{Agent, CohortId, Cohorts, Roster};
+use crate::domain::{Agent, AgentId, CohortId, Cohorts, Roster};
 use crate::event::Events;
 use crate::outcomes::Ventures;
 use crate::population::Attention;
@@ -45,6 +45,13 @@ impl Refusals {
     pub fn total(&self) -> u64 {
         self.counts.values().sum()
     }
+}
+
+/// What became of one agent's actions, where somebody follows it.
+#[derive(Resource, Clone, Debug)]
+pub(crate) struct ActionLog {
+    pub(crate) agent: AgentId,
+    pub(crate) done: Vec<(Intent, Result<(), Rejected>)>,
 }
 
 /// Puts decisions on their way.
@@ -102,6 +109,9 @@ pub(crate) fn run_all(world: &mut World, intents: &[Intent]) {
 pub(crate) fn run(world: &mut World, intent: &Intent) -> Result<(), Rejected> {
     let mark = world.resource::<Events>().len();
     let result = attempt(world, intent);
+    if let Some(mut log) = world.get_resource_mut::<ActionLog>().filter(|log| log.agent == intent.actor.agent) {
+        log.done.push((*intent, result));
+    }
     match result {
         Ok(()) => {
             world.resource_mut::<Refusals>().executed += 1;

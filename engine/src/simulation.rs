@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use bevy_ecs::prelude::World;
 use bevy_ecs::schedule::{LogLevel, Schedule, ScheduleBuildSettings};
 
-use crate::action::Intent;
+use crate::action::{Intent, Rejected};
 use crate::assembly;
 use crate::clock::{Clock, Now};
 use crate::domain::{Agent, AgentId, CohortId, Cohorts, Market, Roster};
@@ -19,7 +19,7 @@ use crate::mechanism::{Assets, Mechanism, Setup, StateWriter};
 use crate::outcomes::Ventures;
 use crate::phase::{Half, Phase};
 use crate::population::{self, Attention};
-use crate::queue::{self, Queue};
+use crate::queue::{self, ActionLog, Queue};
 use crate::record::Recorder;
 use crate::registry::{Directory, Kind, Registry, part};
 use crate::rng::Streams;
@@ -290,8 +290,19 @@ impl Simulation {
     ///
     /// # Errors
     /// Why it was refused; nothing has changed then.
-    pub fn act(&mut self, intent: &Intent) -> Result<(), crate::action::Rejected> {
+    pub fn act(&mut self, intent: &Intent) -> Result<(), Rejected> {
         queue::run(&mut self.world, intent)
+    }
+
+    /// From now on keeps what becomes of the actions of one agent.
+    pub fn follow(&mut self, agent: AgentId) {
+        self.world.insert_resource(ActionLog { agent, done: Vec::new() });
+    }
+
+    /// The followed agent's actions that ran since the last call, in order, with the reasons of those refused.
+    #[must_use]
+    pub fn take_followed(&mut self) -> Vec<(Intent, Result<(), Rejected>)> {
+        self.world.get_resource_mut::<ActionLog>().map(|mut log| std::mem::take(&mut log.done)).unwrap_or_default()
     }
 
     /// What everything declared.

@@ -16,6 +16,7 @@ pub mod source;
 mod stats;
 mod store;
 mod story;
+pub mod trace;
 mod track;
 pub mod verify;
 mod world;

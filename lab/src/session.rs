@@ -80,8 +80,7 @@ impl Session<'_> {
         let start = valuation::group_worth(simulation.world());
         let steps = self.loaded.steps(self.request);
         for step in 0..steps {
-            catch_unwind(AssertUnwindSafe(|| simulation.step(&mut host)))
-                .map_err(|panic| self.broken(seed, step, panic.as_ref()))?;
+            self.step((&mut simulation, &mut host), (seed, step))?;
             self.watch.stepped(1);
             if (step + 1) % COLLECT_EVERY == 0 || step + 1 == steps {
                 simulation.take_frames().iter().try_for_each(|frame| spectator.see(frame))?;
@@ -90,6 +89,16 @@ impl Session<'_> {
         simulation.closing_frames().iter().try_for_each(|frame| spectator.see(frame))?;
         let end = valuation::group_worth(simulation.world());
         Ok(Played { simulation, start, end })
+    }
+
+    /// One step, with a broken invariant as an error.
+    pub(crate) fn step(
+        &self,
+        (simulation, host): (&mut Simulation, &mut ScriptHost),
+        (seed, step): (u64, u64),
+    ) -> Result<(), RunError> {
+        catch_unwind(AssertUnwindSafe(|| simulation.step(host)))
+            .map_err(|panic| self.broken(seed, step, panic.as_ref()))
     }
 
     fn broken(&self, seed: u64, step: u64, panic: &(dyn std::any::Any + Send)) -> RunError {

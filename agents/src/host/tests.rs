@@ -206,7 +206,7 @@ fn a_fault_undoes_the_call() {
         let replies = stage.decide();
         assert_eq!(replies.intents, []);
         assert_eq!(replies.faults.len(), 3);
-        assert_eq!(&*replies.faults[0].place, "x.rhai:8:49");
+        assert_eq!(&*replies.faults[0].place, "x.rhai:8:53");
         assert_eq!(&*replies.faults[0].message, "there is no account(5): the agent has 2, counted from 0");
     }
 }

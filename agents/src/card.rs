@@ -1,11 +1,12 @@
 //! The card on top of a strategy: `//! key: value` lines that say what it is, for people and for lists.
 
+use palisade_engine::rule::RuleKind;
 use palisade_engine::scenario::Role;
 
 use crate::needs;
 use crate::problem::{ScriptProblem, did_you_mean};
 
-const KEYS: [&str; 7] = ["name", "role", "summary", "source", "requires", "capital", "uses"];
+const KEYS: [&str; 8] = ["name", "role", "decides", "summary", "source", "requires", "capital", "uses"];
 
 /// What a strategy says about itself.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -14,6 +15,8 @@ pub struct Card {
     pub name: String,
     /// Who plays it; none for a library file.
     pub role: Option<Role>,
+    /// What a rule decides; none for a strategy.
+    pub decides: Option<RuleKind>,
     /// One line on what it does.
     pub summary: String,
     /// The incident, paper or protocol it follows.
@@ -30,10 +33,21 @@ impl Card {
     /// The card of a strategy, which must have a name, a role and a summary.
     pub(crate) fn of_strategy(file: &str, text: &str) -> Result<Self, ScriptProblem> {
         let card = Self::parse(file, text)?;
-        let missing =
-            [("name", card.name.is_empty()), ("role", card.role.is_none()), ("summary", card.summary.is_empty())];
+        card.complete((file, text), ("role", card.role.is_none()))?;
+        Ok(card)
+    }
+
+    /// The card of a rule, which must have a name, a summary, and say what it decides.
+    pub(crate) fn of_rule(file: &str, text: &str) -> Result<Self, ScriptProblem> {
+        let card = Self::parse(file, text)?;
+        card.complete((file, text), ("decides", card.decides.is_none()))?;
+        Ok(card)
+    }
+
+    fn complete(&self, (file, text): (&str, &str), kind: (&str, bool)) -> Result<(), ScriptProblem> {
+        let missing = [("name", self.name.is_empty()), kind, ("summary", self.summary.is_empty())];
         match missing.iter().find(|(_, absent)| *absent) {
-            None => Ok(card),
+            None => Ok(()),
             Some((key, _)) => Err(at(file, text, (1, 1), format!("the card has no `{key}`"))
                 .hinted(Some(format!("add a line `//! {key}: …` on top of the file")))),
         }
@@ -86,6 +100,7 @@ impl Card {
             "capital" => self.capital = Some(value.to_owned()),
             "requires" => self.requires = required(list(), fail)?,
             "uses" => self.uses = list(),
+            "decides" => self.decides = Some(decides(value, fail)?),
             _ => self.role = Some(role(value, fail)?),
         }
         Ok(())
@@ -110,6 +125,15 @@ fn role(name: &str, fail: &dyn Fn(String) -> ScriptProblem) -> Result<Role, Scri
         let known: Vec<&str> = Role::ALL.iter().map(|(_, known)| *known).collect();
         let hint = did_you_mean(name, known.iter().copied()).or_else(|| Some(format!("roles: {}", known.join(", "))));
         fail(format!("there is no role `{name}`")).hinted(hint)
+    })
+}
+
+fn decides(word: &str, fail: &dyn Fn(String) -> ScriptProblem) -> Result<RuleKind, ScriptProblem> {
+    RuleKind::ALL.into_iter().find(|kind| kind.word() == word).ok_or_else(|| {
+        let known: Vec<&str> = RuleKind::ALL.into_iter().map(RuleKind::word).collect();
+        let hint = did_you_mean(word, known.iter().copied());
+        fail(format!("no rule decides `{word}`"))
+            .hinted(hint.or_else(|| Some(format!("rules decide {}", known.join(", ")))))
     })
 }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use palisade_engine::host::Hook;
 use palisade_engine::registry::{Kind, Registry};
+use palisade_engine::rule::{Answers, RuleKind};
 use palisade_engine::view::Reads;
 use rhai::{Expr, Position, Stmt};
 
@@ -15,7 +16,7 @@ use crate::constants;
 use crate::declare::{self, Declarations, StrategyParam};
 use crate::draft::Draft;
 use crate::infer::{Finding, Inference, Layout};
-use crate::library::{Library, Strategy};
+use crate::library::{Library, Shelf, Strategy};
 use crate::natives;
 use crate::problem::{ScriptProblem, nearest};
 use crate::sandbox::{HostOptions, Packages, Sandbox};
@@ -37,7 +38,25 @@ struct Root {
     usage: String,
 }
 
-fn roots() -> Vec<Root> {
+/// The functions of a script that the host calls.
+fn roots(strategy: &Strategy) -> Vec<Root> {
+    match (strategy.shelf, strategy.card.decides) {
+        (Shelf::Strategy, _) => strategy_roots(),
+        (Shelf::Rule, Some(kind)) => vec![rule_root(kind)],
+        (Shelf::Lib | Shelf::Rule, _) => Vec::new(),
+    }
+}
+
+fn rule_root(kind: RuleKind) -> Root {
+    let each = match kind.answers() {
+        Answers::Once => Type::Array,
+        Answers::PerRow => Type::Float,
+    };
+    let usage = format!("fn {}({})", kind.word(), kind.columns().join(", "));
+    Root { name: kind.word(), hook: None, args: vec![each; kind.columns().len()], usage }
+}
+
+fn strategy_roots() -> Vec<Root> {
     let hooks = Hook::ALL.into_iter().map(|hook| {
         let (param, kind) = subject(hook);
         let usage = format!("fn {}(me, {param})", hook.name());
@@ -110,11 +129,10 @@ pub(crate) fn checked(
     let draft = Draft::parse(library, strategy, &mut sandbox.engine)?;
     let mut findings = BTreeSet::new();
     let layout = layout(&draft, &mut findings);
-    names(&draft, catalog, &mut findings);
-    if !strategy.is_part {
-        hooks(&draft, &mut findings);
-    }
-    let reads = infer(&draft, catalog, &layout, &mut findings);
+    let roots = roots(strategy);
+    names((&draft, &roots), catalog, &mut findings);
+    purpose((&draft, &roots), &mut findings);
+    let reads = infer((&draft, &roots), catalog, &layout, &mut findings);
     if !findings.is_empty() {
         return Err(findings.into_iter().map(|finding| problem(&draft, finding)).collect());
     }
@@ -136,10 +154,10 @@ fn finding(source: usize, at: Position, message: String, hint: Option<String>) -
 }
 
 /// Names of functions and of their parameters.
-fn names(draft: &Draft, catalog: &Catalog, findings: &mut BTreeSet<Finding>) {
+fn names((draft, roots): (&Draft, &[Root]), catalog: &Catalog, findings: &mut BTreeSet<Finding>) {
     for function in draft.functions.iter().filter(|function| !function.is_anonymous()) {
         let name = function.name();
-        let wants = roots().into_iter().find(|root| root.name == name);
+        let wants = roots.iter().find(|root| root.name == name);
         if wants.is_none() && (natives::is_native(name) || catalog.any_method(name).is_some()) {
             let hint = format!("it would silently replace the built-in one: call it `own_{name}`");
             findings.insert(finding(
@@ -160,31 +178,35 @@ fn names(draft: &Draft, catalog: &Catalog, findings: &mut BTreeSet<Finding>) {
     }
 }
 
-/// A strategy has one hook at least.
-fn hooks(draft: &Draft, findings: &mut BTreeSet<Finding>) {
-    let hooks: Vec<Root> = roots().into_iter().filter(|root| root.hook.is_some()).collect();
-    if !hooks.iter().any(|root| draft.defines(root.name)) {
-        let usages: Vec<String> = hooks.iter().map(|root| format!("`{}`", root.usage)).collect();
-        let hint = format!("write one of {}", usages.join(", "));
-        findings.insert(Finding {
-            source: 0,
-            line: 1,
-            column: 1,
-            message: "the strategy has no hook".into(),
-            hint: Some(hint),
-        });
+/// A strategy has one hook at least, and a rule its function.
+fn purpose((draft, roots): (&Draft, &[Root]), findings: &mut BTreeSet<Finding>) {
+    let is_optional = |root: &&Root| root.hook.is_some() || !root.args.is_empty();
+    let wanted: Vec<&Root> = roots.iter().filter(is_optional).collect();
+    if wanted.is_empty() || wanted.iter().any(|root| draft.defines(root.name)) {
+        return;
     }
+    let usages: Vec<String> = wanted.iter().map(|root| format!("`{}`", root.usage)).collect();
+    let (message, hint) = match &*usages {
+        [usage] => ("the rule has no function".to_owned(), format!("write {usage}")),
+        _ => ("the strategy has no hook".to_owned(), format!("write one of {}", usages.join(", "))),
+    };
+    findings.insert(Finding { source: 0, line: 1, column: 1, message, hint: Some(hint) });
 }
 
 /// Runs the inference from every function that the host calls, then over what none of them reaches.
-fn infer(draft: &Draft, catalog: &Catalog, layout: &Layout, findings: &mut BTreeSet<Finding>) -> BTreeMap<Hook, Reads> {
+fn infer(
+    (draft, roots): (&Draft, &[Root]),
+    catalog: &Catalog,
+    layout: &Layout,
+    findings: &mut BTreeSet<Finding>,
+) -> BTreeMap<Hook, Reads> {
     let mut reads = BTreeMap::new();
     let mut reached = BTreeSet::new();
-    for Root { name, hook, args, .. } in roots() {
+    for Root { name, hook, args, .. } in roots {
         let Some(function) = draft.function(name, args.len()) else { continue };
         let mut inference = Inference::new(catalog, draft, layout);
-        inference.declares = name == "params";
-        let result = inference.call(function, args);
+        inference.declares = *name == "params";
+        let result = inference.call(function, args.clone());
         if let Some(expected) = hook.and_then(|hook| misfit(hook, result)) {
             let at = draft.functions[function].at;
             let message = format!("`{name}` returns {}: it returns {expected}", result.words());
@@ -195,14 +217,14 @@ fn infer(draft: &Draft, catalog: &Catalog, layout: &Layout, findings: &mut BTree
         if let Some(hook) = hook {
             let all = catalog.all_own();
             let fields = if inference.gave_up { all } else { inference.reads };
-            reads.insert(hook, Reads(fields.into_iter().collect()));
+            reads.insert(*hook, Reads(fields.into_iter().collect()));
         }
     }
     for (place, function) in draft.functions.iter().enumerate() {
         if reached.contains(&place) {
             continue;
         }
-        let misspelt = misspelt_root(draft, function.name()).filter(|_| !natives::is_native(function.name()));
+        let misspelt = misspelt_root((draft, roots), function.name()).filter(|_| !natives::is_native(function.name()));
         if let Some(meant) = misspelt {
             let message = format!("nothing calls `{}`", function.name());
             findings.insert(finding(function.source, function.at, message, Some(format!("did you mean `{meant}`?"))));
@@ -214,8 +236,8 @@ fn infer(draft: &Draft, catalog: &Catalog, layout: &Layout, findings: &mut BTree
     reads
 }
 
-fn misspelt_root(draft: &Draft, name: &str) -> Option<&'static str> {
-    let known = roots().into_iter().map(|root| root.name);
+fn misspelt_root((draft, roots): (&Draft, &[Root]), name: &str) -> Option<&'static str> {
+    let known = roots.iter().map(|root| root.name);
     nearest(name, known.filter(|root| *root != name && !draft.defines(root)))
 }
 

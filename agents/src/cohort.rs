@@ -156,7 +156,7 @@ impl CohortScript {
                     replies.values.extend(value.map(|value| (row, value)));
                 }
                 Err(Failed { place, message }) => {
-                    replies.faults.push(Fault { agent: *agent, hook: ask.hook, place, message });
+                    replies.faults.push(Fault { agent: Some(*agent), hook: ask.hook.name(), place, message });
                 }
             }
             if self.broken {

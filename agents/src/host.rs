@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use palisade_engine::Simulation;
 use palisade_engine::domain::{AgentId, CohortId, Cohorts};
-use palisade_engine::host::{Ask, Hook, Host, Replies, Wake};
+use palisade_engine::host::{Ask, Fault, Hook, Host, Replies, Wake};
 use palisade_engine::scenario::{Cohort, Role, Scenario, SetupError};
 use palisade_engine::view::Reads;
 
@@ -16,6 +16,7 @@ use crate::context::Names;
 use crate::library::{Library, UnknownStrategy};
 use crate::needs;
 use crate::problem::{LoadError, ScriptProblem};
+use crate::rules;
 use crate::sandbox::{HostOptions, Packages};
 use crate::trace::TracedCall;
 
@@ -93,6 +94,10 @@ impl Host for ScriptHost {
         if let Some(cohort) = self.cohorts.get_mut(usize::from(ask.cohort.0)) {
             cohort.ask(ask, replies);
         }
+    }
+
+    fn rule_faults(&mut self) -> Vec<Fault> {
+        rules::take_faults()
     }
 }
 

@@ -365,7 +365,9 @@ impl<'a> Inference<'a> {
             self.call_anyhow(|_| true);
             return Type::Unknown;
         }
-        if let Some((_, count)) = pure::FUNCTIONS.iter().find(|(known, count)| *known == name && *count != args.len()) {
+        if let Some((_, count)) =
+            pure::FUNCTIONS.iter().chain(&pure::COLUMNS).find(|(known, count)| *known == name && *count != args.len())
+        {
             self.find(frame, at, format!("`{name}` takes {count} arguments, not {}", args.len()), None);
         } else if natives::DECLARATIONS.iter().any(|(known, _)| *known == name) && !self.declares {
             let hint = "read it as `me.params.name`";

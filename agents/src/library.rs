@@ -25,17 +25,32 @@ pub struct Strategy {
     pub card: Card,
     /// Its text.
     pub text: Arc<str>,
-    /// Whether it is a file of `lib/`, whose functions strategies use, and no strategy itself.
-    pub is_part: bool,
+    /// What the file is.
+    pub shelf: Shelf,
+}
+
+/// What a script is, by the folder that it lies in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shelf {
+    /// A strategy.
+    Strategy,
+    /// A file of `lib/`, whose functions strategies use.
+    Lib,
+    /// A file of `rules/`: a rule that scenarios can name.
+    Rule,
 }
 
 impl Strategy {
     /// A file with its card; `inside` is its path within its folder of scripts.
     fn read(inside: &Path, file: &str, text: String) -> Result<Self, ScriptProblem> {
         let name = inside.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let is_part = inside.components().any(|part| part.as_os_str() == "lib");
-        let card = if is_part { Card::parse(file, &text)? } else { Card::of_strategy(file, &text)? };
-        Ok(Self { name, file: file.to_owned(), card, text: text.into(), is_part })
+        let lies_in = |folder: &str| inside.components().any(|part| part.as_os_str() == folder);
+        let (shelf, card) = match (lies_in("lib"), lies_in("rules")) {
+            (true, _) => (Shelf::Lib, Card::parse(file, &text)?),
+            (false, true) => (Shelf::Rule, Card::of_rule(file, &text)?),
+            (false, false) => (Shelf::Strategy, Card::of_strategy(file, &text)?),
+        };
+        Ok(Self { name, file: file.to_owned(), card, text: text.into(), shelf })
     }
 }
 
@@ -62,11 +77,12 @@ pub struct UnknownStrategy {
     pub known: Vec<String>,
 }
 
-/// All strategies, and the files of `lib/` that they may draw functions from.
+/// All strategies and rules, and the files of `lib/` that they may draw functions from.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     strategies: BTreeMap<String, Strategy>,
     parts: BTreeMap<String, Strategy>,
+    rules: BTreeMap<String, Strategy>,
 }
 
 impl Library {
@@ -109,6 +125,7 @@ impl Library {
         }
         library.strategies.append(&mut own.strategies);
         library.parts.append(&mut own.parts);
+        library.rules.append(&mut own.rules);
         Ok(Opened { library, files, problems })
     }
 
@@ -129,7 +146,11 @@ impl Library {
 
     /// Adds a file and returns the one of the same name that it replaced.
     fn add(&mut self, strategy: Strategy) -> Option<Strategy> {
-        let shelf = if strategy.is_part { &mut self.parts } else { &mut self.strategies };
+        let shelf = match strategy.shelf {
+            Shelf::Strategy => &mut self.strategies,
+            Shelf::Lib => &mut self.parts,
+            Shelf::Rule => &mut self.rules,
+        };
         shelf.insert(strategy.name.clone(), strategy)
     }
 
@@ -141,6 +162,11 @@ impl Library {
     /// All strategies, in the order of their names.
     pub fn strategies(&self) -> impl Iterator<Item = &Strategy> {
         self.strategies.values()
+    }
+
+    /// All scripted rules, in the order of their names.
+    pub fn rules(&self) -> impl Iterator<Item = &Strategy> {
+        self.rules.values()
     }
 
     /// The strategy called `name`.
@@ -169,7 +195,7 @@ impl Library {
     #[must_use]
     pub fn hash(&self) -> String {
         let mut hasher = blake3::Hasher::new();
-        for (shelf, strategies) in [("strategy", &self.strategies), ("lib", &self.parts)] {
+        for (shelf, strategies) in [("strategy", &self.strategies), ("lib", &self.parts), ("rule", &self.rules)] {
             for (name, strategy) in strategies {
                 for part in [shelf, name, &strategy.text] {
                     hasher.update(&(part.len() as u64).to_le_bytes());

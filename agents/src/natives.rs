@@ -145,7 +145,7 @@ pub(crate) fn is_native(name: &str) -> bool {
 
 /// All such names.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    let pure = pure::FUNCTIONS.iter().map(|(name, _)| *name);
+    let pure = pure::FUNCTIONS.iter().chain(&pure::COLUMNS).map(|(name, _)| *name);
     let declarations = DECLARATIONS.iter().map(|(name, _)| *name);
     pure.chain(declarations).chain([EXAMPLE]).chain(PACKAGES.iter().copied()).chain(LANGUAGE.iter().copied())
 }
@@ -158,6 +158,8 @@ pub(crate) fn returns(name: &str, args: &[Type]) -> Type {
     let all_of = |ty: Type| !args.is_empty() && args.iter().all(|arg| *arg == ty);
     match name {
         "fraction" => Type::Portion,
+        "sum" | "weighted_quantile" => Type::Float,
+        "sorted" => Type::Array,
         "sqrt" | "exp" | "ln" | "pow" | "hypot" | "to_float" | "floor" | "ceil"
             if args.iter().all(|arg| arg.is_number()) =>
         {

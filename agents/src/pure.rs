@@ -1,8 +1,10 @@
 //! The pure functions of numbers. Every transcendental goes through `libm`, so that all machines get the same bits.
 
-use rhai::Engine;
+use palisade_engine::math::oracle;
+use rhai::{Array, Dynamic, Engine};
 
 use crate::portion::Portion;
+use crate::sandbox::Outcome;
 
 /// The documented functions, with how many arguments they take; all return a float when given one.
 pub(crate) const FUNCTIONS: [(&str, usize); 13] = [
@@ -84,6 +86,39 @@ pub(crate) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Portion>("amount");
     engine.register_fn("fraction", |x: f64| Portion::Fraction(x));
     engine.register_fn("fraction", |x: i64| Portion::Fraction(float(x)));
+}
+
+/// Functions of columns: arrays of numbers.
+pub(crate) const COLUMNS: [(&str, usize); 3] = [("sum", 1), ("sorted", 1), ("weighted_quantile", 3)];
+
+/// Registers them.
+pub(crate) fn register_columns(engine: &mut Engine) {
+    engine.register_fn("sum", |values: Array| -> Outcome<f64> { Ok(numbers("sum", &values)?.iter().sum()) });
+    engine.register_fn("sorted", |values: Array| -> Outcome<Array> {
+        let mut values = numbers("sorted", &values)?;
+        values.sort_by(f64::total_cmp);
+        Ok(values.into_iter().map(Dynamic::from_float).collect())
+    });
+    engine.register_fn("weighted_quantile", |values: Array, weights: Array, share: Dynamic| -> Outcome<f64> {
+        let (values, weights) = (numbers("weighted_quantile", &values)?, numbers("weighted_quantile", &weights)?);
+        let share = number(&share).filter(|share| (0.0..=1.0).contains(share));
+        let share = share.ok_or("`weighted_quantile` takes a share in 0…1")?;
+        if values.len() != weights.len() {
+            return Err("`weighted_quantile` takes as many weights as values".into());
+        }
+        let found = oracle::weighted_lower_quantile(&values, &weights, share);
+        found.ok_or_else(|| "`weighted_quantile` of no weight at all".into())
+    });
+}
+
+fn numbers(name: &str, values: &Array) -> Outcome<Vec<f64>> {
+    let all: Option<Vec<f64>> = values.iter().map(number).collect();
+    all.ok_or_else(|| format!("`{name}` takes an array of numbers").into())
+}
+
+/// A float, or an integer as one.
+pub(crate) fn number(value: &Dynamic) -> Option<f64> {
+    value.as_float().or_else(|_| value.as_int().map(float)).ok()
 }
 
 #[allow(clippy::cast_precision_loss)]

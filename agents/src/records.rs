@@ -13,7 +13,7 @@ use crate::catalog::{Access, FINDERS, Takes};
 use crate::context::{Context, Names};
 use crate::portion::Portion;
 use crate::problem::did_you_mean;
-use crate::pure::float;
+use crate::pure::{float, number};
 use crate::sandbox::Outcome;
 use crate::types::{Type, kind_noun, thing_words};
 
@@ -168,11 +168,6 @@ fn convert(takes: Takes, value: &Dynamic) -> Option<Value> {
     let number = number(value).map(Value::Number);
     let portion = || value.read_lock::<Portion>().filter(|_| takes == Takes::Amount).map(|portion| (*portion).into());
     number.or_else(portion)
-}
-
-/// A float, or an integer as one.
-pub(crate) fn number(value: &Dynamic) -> Option<f64> {
-    value.as_float().or_else(|_| value.as_int().map(float)).ok()
 }
 
 /// Registers an action under the number of arguments it takes.

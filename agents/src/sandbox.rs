@@ -210,6 +210,7 @@ impl Sandbox {
         limit(&mut engine);
         replace_unsafe_natives(&mut engine);
         pure::register(&mut engine);
+        pure::register_columns(&mut engine);
         let (prints, debugs, ticks) = (Rc::clone(&log), Rc::clone(&log), Rc::clone(&meter));
         engine.on_print(move |text| prints.push(text));
         engine.on_debug(move |text, _, _| debugs.push(text));

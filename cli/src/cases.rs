@@ -1,6 +1,6 @@
 //! `palisade test`: the cases that strategies carry with them.
 
-use palisade_agents::{Case, Library, Strategy, Verdict, cases};
+use palisade_agents::{Case, Library, Shelf, Strategy, Verdict, cases};
 use palisade_lab::on_large_stack;
 use serde::Serialize;
 
@@ -35,7 +35,7 @@ fn run(args: &TestArgs) -> Result<Vec<Tested>, Trouble> {
     if !opened.problems.is_empty() {
         return Err(Trouble::Script(opened.problems));
     }
-    let strategies: Vec<&Strategy> = opened.files.iter().filter(|strategy| !strategy.is_part).collect();
+    let strategies: Vec<&Strategy> = opened.files.iter().filter(|script| script.shelf == Shelf::Strategy).collect();
     if strategies.is_empty() {
         return Err(Trouble::Usage("there are no strategies there".to_owned()));
     }

@@ -94,10 +94,10 @@ pub struct Replies {
 /// A strategy's failure: data, never an error of the run.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Fault {
-    /// Whose decision failed.
-    pub agent: AgentId,
-    /// In which hook.
-    pub hook: Hook,
+    /// Whose decision failed; nobody's when a rule did.
+    pub agent: Option<AgentId>,
+    /// In which function of the script.
+    pub hook: &'static str,
     /// `file:line:column`.
     pub place: Arc<str>,
     /// One printable line.
@@ -114,4 +114,9 @@ pub trait Host {
 
     /// Answers for all agents of one question.
     fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies);
+
+    /// Failures of scripted rules since the last call; called once a step.
+    fn rule_faults(&mut self) -> Vec<Fault> {
+        Vec::new()
+    }
 }

@@ -189,12 +189,13 @@ impl Setup<'_> {
     /// # Errors
     /// When there is none.
     pub fn rule(&self, kind: RuleKind, what: &'static str, name: &str, path: &str) -> Result<RuleFn, SetupError> {
-        let rules = || self.world.resource::<Registry>().rules.iter().filter(|rule| rule.kind == kind);
-        rules().find(|rule| rule.name == name).map(|rule| rule.eval).ok_or_else(|| SetupError::Name {
+        let native = &self.world.resource::<Registry>().rules;
+        let rules = || native.iter().chain(&self.scenario.rules).filter(|rule| rule.kind == kind);
+        rules().find(|rule| rule.name == name).map(|rule| rule.eval.clone()).ok_or_else(|| SetupError::Name {
             path: path.to_owned(),
             what,
             name: name.to_owned(),
-            known: rules().map(|rule| rule.name.to_owned()).collect(),
+            known: rules().map(|rule| rule.name.clone()).collect(),
         })
     }
 

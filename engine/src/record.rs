@@ -144,9 +144,9 @@ impl Recorder {
             })
             .collect();
         let faults = keyed("faults")
-            .with("agent", "", "Agent id.", Data::Int(Vec::new()))
+            .with("agent", "", "Agent id, -1 for a rule.", Data::Int(Vec::new()))
             .with("cohort", "", "Its cohort.", Data::Text(Vec::new()))
-            .with("hook", "", "The hook that failed.", Data::Text(Vec::new()))
+            .with("hook", "", "The function that failed.", Data::Text(Vec::new()))
             .with("place", "", "file:line:column.", Data::Text(Vec::new()))
             .with("message", "", "What failed.", Data::Text(Vec::new()));
         Self {
@@ -179,9 +179,9 @@ impl Recorder {
         }
         for fault in faults {
             let mut row = key(now);
-            row.push(Item::Int(i64::from(fault.agent.0)));
-            row.push(Item::Text(cohort_of(world, fault.agent.0)));
-            row.push(Item::Text(fault.hook.name().into()));
+            row.push(Item::Int(fault.agent.map_or(-1, |agent| i64::from(agent.0))));
+            row.push(Item::Text(fault.agent.map_or_else(|| "".into(), |agent| cohort_of(world, agent.0))));
+            row.push(Item::Text(fault.hook.into()));
             row.push(Item::Text(fault.place.clone()));
             row.push(Item::Text(fault.message.clone()));
             self.faults.push(&row);

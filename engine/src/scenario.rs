@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::clock::Segment;
 use crate::phase::LiquidationTiming;
+use crate::rule::Rule;
 use crate::units::Span;
 
 /// The scenario format this engine reads.
@@ -145,6 +146,8 @@ pub struct Scenario {
     pub blocks: BTreeMap<String, String>,
     /// Data files by name.
     pub data: BTreeMap<String, DataTable>,
+    /// Rules beside those of the mechanisms.
+    pub rules: Vec<Rule>,
 }
 
 /// Why a simulation cannot be built: always the scenario's fault, with the dotted path of the culprit.

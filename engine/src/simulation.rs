@@ -136,6 +136,9 @@ impl Simulation {
             self.run(phase, Half::Settle);
         }
         self.world.resource_mut::<Ledger>().assert_conserved("the step");
+        let rule_faults = host.rule_faults();
+        self.fault_count += rule_faults.len() as u64;
+        self.faults.extend(rule_faults);
         self.faults.sort();
         self.recorder.record(&mut self.world, &self.faults);
         self.faults.clear();

@@ -63,6 +63,7 @@ pub(crate) fn scenario(document: &Document, data: &[(String, PathBuf)]) -> Resul
         assets,
         blocks: blocks(document, &mut found),
         data: tables,
+        rules: Vec::new(),
     };
     if found.0.is_empty() { Ok(scenario) } else { Err(found.0) }
 }

@@ -249,9 +249,10 @@ fn check_request(request: &RunRequest) -> Result<(), LoadError> {
 
 pub(crate) fn read(request: &RunRequest) -> Result<Loaded, Wrong> {
     let document = Document::load(&request.scenario, &request.sets)?;
-    let scenario = assemble::scenario(&document, &request.data)?;
+    let mut scenario = assemble::scenario(&document, &request.data)?;
     let summary = assemble::optional(&document, "summary")?;
     let library = Library::load(&request.scripts).map_err(|problem| LoadError::Script(vec![problem]))?;
+    scenario.rules = palisade_agents::rules(&library).map_err(LoadError::Script)?;
     let options = Options { seed: request.seed, ..Options::default() };
     let simulation =
         Simulation::new(&scenario, &mechanisms::ALL, options).map_err(|error| explain(&document, error.into()))?;

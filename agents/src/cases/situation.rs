@@ -8,7 +8,7 @@ use rhai::{Array, Dynamic, Map};
 
 use crate::catalog::{Access, Catalog, Property};
 use crate::problem::did_you_mean;
-use crate::records::number;
+use crate::pure::number;
 use crate::types::Type;
 
 /// Records of the public view by the word for them; of positions and accounts an agent's own are meant.

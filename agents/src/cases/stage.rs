@@ -20,7 +20,7 @@ use crate::catalog::Catalog;
 use crate::check::Checked;
 use crate::cohort::{CohortScript, Members};
 use crate::context::Names;
-use crate::records::number;
+use crate::pure::number;
 use crate::sandbox::{HostOptions, Packages};
 
 const ACCOUNTS: u8 = 3;

@@ -5,6 +5,14 @@
 /// `None` without stake. The order of the inputs does not matter.
 #[must_use]
 pub fn weighted_lower_median(prices: &[f64], stakes: &[f64]) -> Option<f64> {
+    weighted_lower_quantile(prices, stakes, 0.5)
+}
+
+/// The first report, in order of price, at which a share of the stake is reached.
+///
+/// `None` without stake. The order of the inputs does not matter.
+#[must_use]
+pub fn weighted_lower_quantile(prices: &[f64], stakes: &[f64], share: f64) -> Option<f64> {
     let mut reports: Vec<(f64, f64)> = prices.iter().copied().zip(stakes.iter().copied()).collect();
     reports.retain(|(price, stake)| price.is_finite() && *stake > 0.0);
     reports.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -12,7 +20,7 @@ pub fn weighted_lower_median(prices: &[f64], stakes: &[f64]) -> Option<f64> {
     let mut reached = 0.0;
     for (price, stake) in &reports {
         reached += stake;
-        if 2.0 * reached >= total {
+        if reached >= share * total {
             return Some(*price);
         }
     }

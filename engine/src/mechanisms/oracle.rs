@@ -129,18 +129,18 @@ impl Mechanism for Oracle {
             own_noise: "log ratio", 0.0, 1.0, Neither, "Deviation of each node's own noise.";
         ]);
         registry.rules.extend([
-            Rule {
-                kind: RuleKind::Aggregate,
-                name: "stake_weighted_lower_median",
-                doc: "The first report at which half of the reporting stake is reached.",
-                eval: lower_median,
-            },
-            Rule {
-                kind: RuleKind::Aggregate,
-                name: "stake_weighted_mean",
-                doc: "The mean by stake: one node can move it without bound.",
-                eval: mean,
-            },
+            Rule::native(
+                RuleKind::Aggregate,
+                "stake_weighted_lower_median",
+                "The first report at which half of the reporting stake is reached.",
+                lower_median,
+            ),
+            Rule::native(
+                RuleKind::Aggregate,
+                "stake_weighted_mean",
+                "The mean by stake: one node can move it without bound.",
+                mean,
+            ),
         ]);
         let public = |name, kind, unit, doc, read| PublicField { of: Kind::Feed, name, kind, unit, doc, read };
         registry.public.extend([

@@ -28,7 +28,7 @@ pub(in crate::mechanisms) struct Queues(BTreeMap<(usize, bool), Vec<AccountId>>)
 pub(super) fn deleverage(
     tx: &mut Tx<'_>,
     who: (AccountId, Amount),
-    rank: RuleFn,
+    rank: &RuleFn,
     queues: &mut Queues,
 ) -> Result<Amount, Rejected> {
     let (id, need) = who;
@@ -94,7 +94,7 @@ fn close_against(
 
 /// Solvent accounts with a profit on one side of a market, worst-ranked first.
 #[allow(clippy::cast_precision_loss)]
-fn ranked(world: &World, side: (usize, bool), rank: RuleFn) -> Vec<AccountId> {
+fn ranked(world: &World, side: (usize, bool), rank: &RuleFn) -> Vec<AccountId> {
     let (place, long) = side;
     let Some(market) = part::<Market>(world, Kind::Market, place) else { return Vec::new() };
     let mut ids = Vec::new();
@@ -115,6 +115,8 @@ fn ranked(world: &World, side: (usize, bool), rank: RuleFn) -> Vec<AccountId> {
     }
     let mut ranks = Vec::with_capacity(ids.len());
     rank(&[&columns[0], &columns[1], &columns[2], &columns[3]], &mut ranks);
+    // A rule that failed ranks all alike.
+    ranks.resize(ids.len(), 0.0);
     let mut order: Vec<(f64, AccountId)> = ranks.into_iter().zip(ids).collect();
     order.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
     order.into_iter().map(|(_, id)| id).collect()

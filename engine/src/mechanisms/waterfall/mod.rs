@@ -90,18 +90,15 @@ impl Mechanism for Waterfall {
             doc: "The order in which layers absorb a bankrupt account's loss, and who is deleveraged first.",
         });
         registry.rules.extend([
-            Rule {
-                kind: RuleKind::DeleverageRank,
-                name: "profit_times_leverage",
-                doc: "Profit as a ratio of entry × leverage, the exchanges' usual queue.",
-                eval: deleverage::profit_times_leverage,
-            },
-            Rule {
-                kind: RuleKind::DeleverageRank,
-                name: "profit",
-                doc: "Largest profit first.",
-                eval: |columns, out| out.extend_from_slice(columns[0]),
-            },
+            Rule::native(
+                RuleKind::DeleverageRank,
+                "profit_times_leverage",
+                "Profit as a ratio of entry × leverage, the exchanges' usual queue.",
+                deleverage::profit_times_leverage,
+            ),
+            Rule::native(RuleKind::DeleverageRank, "profit", "Largest profit first.", |columns, out| {
+                out.extend_from_slice(columns[0]);
+            }),
         ]);
         let outcome = |name, doc, read| Outcome { name, unit: "coins", doc, read };
         registry.outcomes.extend([
@@ -226,7 +223,7 @@ pub(super) fn resolve(tx: &mut Tx<'_>, id: AccountId, queues: &mut Queues) -> Re
             Layer::Margin => need.min(tx.balance(tx.account(id)?.margin)),
             Layer::Insurance => pay_from_insurance(tx, id, need)?,
             Layer::Stake => cover_from_stake(tx, id, need)?,
-            Layer::AutoDeleverage => deleverage::deleverage(tx, (id, need), order.rank, queues)?,
+            Layer::AutoDeleverage => deleverage::deleverage(tx, (id, need), &order.rank, queues)?,
             Layer::Socialized => socialize(tx, id, need)?,
         };
         need -= borne;

@@ -1,0 +1,216 @@
+//! Rules written in Rhai. A rule can be shared by threads because it is only a text: each thread compiles it once, into a
+//! sandbox of its own, and keeps what it had to say of failures until the host asks.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use palisade_engine::host::Fault;
+use palisade_engine::mechanisms;
+use palisade_engine::registry::Registry;
+use palisade_engine::rule::{Answers, Rule, RuleKind};
+use rhai::{AST, Array, CallFnOptions, Dynamic, Scope};
+
+use crate::catalog::Catalog;
+use crate::check;
+use crate::draft::{Draft, Places, Source};
+use crate::fault;
+use crate::library::{Library, Strategy};
+use crate::problem::ScriptProblem;
+use crate::pure::number;
+use crate::sandbox::{CALL_FUEL, HostOptions, Outcome, Packages, Sandbox};
+
+/// Every rule of the library, checked, for a scenario to choose from.
+///
+/// # Errors
+/// All problems of all rules.
+pub fn rules(library: &Library) -> Result<Vec<Rule>, Vec<ScriptProblem>> {
+    let registry = Registry::of(&mechanisms::ALL);
+    let (catalog, packages) = (Catalog::of(&registry), Packages::new());
+    let (mut rules, mut problems) = (Vec::new(), Vec::new());
+    for script in library.rules() {
+        let Some(kind) = script.card.decides else { continue };
+        if registry.rules.iter().any(|rule| rule.kind == kind && rule.name == script.name) {
+            let message = format!("`{}` is the name of a built-in rule: call the file something else", script.name);
+            problems.push(ScriptProblem::of_file(&script.file, message));
+        }
+        match check::checked(library, script, &catalog, &packages) {
+            Ok(_) => rules.push(rule(library, script, kind)),
+            Err(mut found) => problems.append(&mut found),
+        }
+    }
+    if problems.is_empty() { Ok(rules) } else { Err(problems) }
+}
+
+fn rule(library: &Library, script: &Strategy, kind: RuleKind) -> Rule {
+    let text = Arc::new((library.clone(), script.clone()));
+    let eval = Arc::new(move |columns: &[&[f64]], out: &mut Vec<f64>| {
+        let compiled = COMPILED.with(|compiled| compiled.borrow().get(&key(&text)).cloned());
+        let compiled = compiled.or_else(|| {
+            let new = Rc::new(Compiled::new(&text.0, &text.1, kind)?);
+            COMPILED.with(|compiled| compiled.borrow_mut().insert(key(&text), Rc::clone(&new)));
+            Some(new)
+        });
+        if let Some(compiled) = compiled {
+            compiled.answer(columns, out);
+        }
+    });
+    Rule { kind, name: script.name.clone(), doc: script.card.summary.clone(), eval }
+}
+
+/// What tells two rules apart: their whole text, as two runs of one process may differ in it.
+fn key(text: &(Library, Strategy)) -> (String, Arc<str>) {
+    (text.1.name.clone(), Arc::clone(&text.1.text))
+}
+
+thread_local! {
+    static COMPILED: RefCell<BTreeMap<(String, Arc<str>), Rc<Compiled>>> = const { RefCell::new(BTreeMap::new()) };
+    static FAULTS: RefCell<Vec<Fault>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Failures of this thread's rules since the last call.
+pub(crate) fn take_faults() -> Vec<Fault> {
+    FAULTS.with(RefCell::take)
+}
+
+/// A rule ready to run on this thread.
+struct Compiled {
+    kind: RuleKind,
+    sandbox: Sandbox,
+    ast: AST,
+    sources: Vec<Source>,
+    places: Places,
+}
+
+impl Compiled {
+    fn new(library: &Library, script: &Strategy, kind: RuleKind) -> Option<Self> {
+        let mut sandbox = Sandbox::new(&Packages::new(), HostOptions::default());
+        let draft = Draft::parse(library, script, &mut sandbox.engine).ok()?;
+        let ast = draft.compile(&mut sandbox.engine).ok()?;
+        Some(Self { kind, sandbox, ast, sources: draft.sources.clone(), places: draft.places() })
+    }
+
+    /// Fills `out`, or leaves it empty and notes why.
+    fn answer(&self, columns: &[&[f64]], out: &mut Vec<f64>) {
+        let result = match self.kind.answers() {
+            Answers::Once => self.once(columns).map(|value| out.extend(value)),
+            Answers::PerRow => self.per_row(columns, out),
+        };
+        if let Err(fault) = result {
+            out.clear();
+            FAULTS.with(|faults| faults.borrow_mut().push(fault));
+        }
+    }
+
+    fn once(&self, columns: &[&[f64]]) -> Result<Option<f64>, Fault> {
+        let array = |column: &&[f64]| Dynamic::from_array(column.iter().copied().map(Dynamic::from_float).collect());
+        self.call(columns.iter().map(array).collect())
+    }
+
+    fn per_row(&self, columns: &[&[f64]], out: &mut Vec<f64>) -> Result<(), Fault> {
+        for row in 0..columns.first().map_or(0, |column| column.len()) {
+            let args: Array = columns.iter().map(|column| Dynamic::from_float(column[row])).collect();
+            let rank = self.call(args)?;
+            out.push(rank.ok_or_else(|| self.fault("the rule returned nothing".to_owned()))?);
+        }
+        Ok(())
+    }
+
+    fn call(&self, args: Array) -> Result<Option<f64>, Fault> {
+        self.sandbox.meter.begin(CALL_FUEL);
+        let (engine, word) = (&self.sandbox.engine, self.kind.word());
+        let options = CallFnOptions::new().eval_ast(false);
+        let result: Outcome<Dynamic> = engine.call_fn_with_options(options, &mut Scope::new(), &self.ast, word, args);
+        let value = result.map_err(|error| {
+            let known = fault::Known { places: &self.places, methods: &[], fuel: CALL_FUEL };
+            let failure = fault::locate(&error, self.sandbox.meter.stopped(), word, known);
+            let file = self.sources.get(failure.source).map_or("", |source| &source.file);
+            let (line, column) = (failure.at.line().unwrap_or(0), failure.at.position().unwrap_or(0));
+            let place = format!("{file}:{line}:{column}").into();
+            Fault { agent: None, hook: word, place, message: failure.line().into() }
+        })?;
+        match number(&value) {
+            None if value.is_unit() => Ok(None),
+            Some(found) if found.is_finite() => Ok(Some(found)),
+            found => {
+                let found = found.map_or_else(|| value.type_name().to_owned(), |found| found.to_string());
+                Err(self.fault(format!("the rule returned {found}, not a finite number")))
+            }
+        }
+    }
+
+    fn fault(&self, message: String) -> Fault {
+        let word = self.kind.word();
+        let (source, at) = self.places.get(word).copied().unwrap_or((0, rhai::Position::NONE));
+        let file = self.sources.get(source).map_or("", |source| &source.file);
+        let place = format!("{file}:{}:{}", at.line().unwrap_or(0), at.position().unwrap_or(0)).into();
+        Fault { agent: None, hook: word, place, message: message.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const CARD: &str = "//! name: r\n//! decides: aggregate\n//! summary: s\n";
+
+    fn library(body: &str) -> Library {
+        Library::of_texts(&[("rules/r.rhai", &format!("{CARD}{body}"))]).unwrap()
+    }
+
+    /// What the rule makes of three reports, and how it failed.
+    fn run(body: &str) -> (Vec<f64>, Option<String>) {
+        let (rules, mut out) = (rules(&library(body)).unwrap(), Vec::new());
+        (rules[0].eval)(&[&[3.0, 1.0, 2.0], &[1.0, 1.0, 5.0]], &mut out);
+        (out, take_faults().first().map(|fault| format!("{}: {}", fault.place, fault.message)))
+    }
+
+    #[test]
+    fn a_rule_answers_with_one_number_or_nothing() {
+        assert_eq!(run("fn aggregate(prices, stakes) { sorted(prices)[1] + sum(stakes) }"), (vec![9.0], None));
+        assert_eq!(run("fn aggregate(prices, stakes) { weighted_quantile(prices, stakes, 0.5) }"), (vec![2.0], None));
+        assert_eq!(run("fn aggregate(prices, stakes) { if prices.len() > 9 { 1.0 } }"), (vec![], None));
+    }
+
+    #[test]
+    fn a_rule_that_fails_has_no_answer_and_a_place() {
+        let check = |body: &str, expected: &str| {
+            let (out, fault) = run(&format!("fn aggregate(prices, stakes) {{\n {body} }}"));
+            assert_eq!((out, fault.as_deref()), (vec![], Some(expected)), "{body}");
+        };
+        check("throw \"no\"", "rules/r.rhai:5:2: no");
+        check("[0.0][0] / 0.0", "rules/r.rhai:4:4: the rule returned NaN, not a finite number");
+        check("loop {}", "rules/r.rhai:5:2: more than 50000 operations (is there a loop that does not end?)");
+        check("[prices][0]", "rules/r.rhai:4:4: the rule returned array, not a finite number");
+    }
+
+    #[test]
+    fn a_rule_is_checked_before_it_runs() {
+        let check = |text: &str, expected: &str| {
+            let library = Library::of_texts(&[("rules/r.rhai", text)]);
+            let found = library.map_or_else(
+                |problem| problem.to_string(),
+                |library| rules(&library).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+            );
+            assert_eq!(found, expected);
+        };
+        check(
+            "//! name: r\n//! decides: agregate\n//! summary: s\n",
+            "rules/r.rhai:2:5: no rule decides `agregate` (did you mean `aggregate`?)",
+        );
+        check(
+            &format!("{CARD}fn aggregate(prices) {{ 1.0 }}"),
+            "rules/r.rhai:4:4: `aggregate` takes 2 arguments, not 1 (write `fn aggregate(prices, stakes)`)",
+        );
+        check(
+            &format!("{CARD}fn f() {{}}"),
+            "rules/r.rhai:1:1: the rule has no function (write `fn aggregate(prices, stakes)`)",
+        );
+        check(
+            &format!("{CARD}fn aggregate(prices, stakes) {{ sume(prices) }}"),
+            "rules/r.rhai:4:32: there is no function `sume` (did you mean `sum`?)",
+        );
+    }
+}

@@ -17,6 +17,7 @@ use crate::declare::{self, Declarations, StrategyParam};
 use crate::draft::Draft;
 use crate::infer::{Finding, Inference, Layout};
 use crate::library::{Library, Shelf, Strategy};
+use crate::measure;
 use crate::natives;
 use crate::problem::{ScriptProblem, nearest};
 use crate::sandbox::{HostOptions, Packages, Sandbox};
@@ -43,6 +44,10 @@ fn roots(strategy: &Strategy) -> Vec<Root> {
     match (strategy.shelf, strategy.card.decides) {
         (Shelf::Strategy, _) => strategy_roots(),
         (Shelf::Rule, Some(kind)) => vec![rule_root(kind)],
+        (Shelf::Measure, _) => {
+            let usage = format!("fn {}(world)", measure::ENTRY);
+            vec![Root { name: measure::ENTRY, hook: None, args: vec![Type::Thing(Kind::Protocol)], usage }]
+        }
         (Shelf::Lib | Shelf::Rule, _) => Vec::new(),
     }
 }
@@ -127,17 +132,28 @@ pub(crate) fn checked(
 ) -> Result<Checked, Vec<ScriptProblem>> {
     let mut sandbox = loading_sandbox(packages);
     let draft = Draft::parse(library, strategy, &mut sandbox.engine)?;
-    let mut findings = BTreeSet::new();
-    let layout = layout(&draft, &mut findings);
-    let roots = roots(strategy);
-    names((&draft, &roots), catalog, &mut findings);
-    purpose((&draft, &roots), &mut findings);
-    let reads = infer((&draft, &roots), catalog, &layout, &mut findings);
+    let (reads, findings) = judged(&draft, strategy, catalog);
     if !findings.is_empty() {
         return Err(findings.into_iter().map(|finding| problem(&draft, finding)).collect());
     }
     let declarations = declarations(&draft, &mut sandbox).map_err(|problem| vec![problem])?;
     Ok(Checked { draft, declarations, reads, requires: strategy.card.requires.clone() })
+}
+
+/// What is certainly wrong with a script, and what its hooks read.
+fn judged(draft: &Draft, strategy: &Strategy, catalog: &Catalog) -> (BTreeMap<Hook, Reads>, BTreeSet<Finding>) {
+    let mut findings = BTreeSet::new();
+    let layout = layout(draft, &mut findings);
+    let roots = roots(strategy);
+    names((draft, &roots), catalog, &mut findings);
+    purpose((draft, &roots), &mut findings);
+    let reads = infer((draft, &roots), catalog, &layout, &mut findings);
+    (reads, findings)
+}
+
+/// What is certainly wrong with a script that declares nothing.
+pub(crate) fn findings(draft: &Draft, strategy: &Strategy, catalog: &Catalog) -> Vec<ScriptProblem> {
+    judged(draft, strategy, catalog).1.into_iter().map(|finding| problem(draft, finding)).collect()
 }
 
 fn problem(draft: &Draft, finding: Finding) -> ScriptProblem {

@@ -130,14 +130,19 @@ impl Context {
 
     /// Takes over what one question shows to all its agents.
     pub(crate) fn begin(&self, ask: &Ask<'_>) {
-        self.names.borrow_mut().follow(ask.directory);
-        self.public.replace(ask.public.clone());
+        self.show(ask.public.clone(), ask.directory);
         self.own.replace(ask.own.clone());
         self.subject.set(ask.subject);
         self.subject_values.replace(ask.subject_values.to_vec());
         self.hook.set(ask.hook);
         self.streams.set(ask.streams);
         self.step.set(ask.now.step);
+    }
+
+    /// Takes over a public view.
+    pub(crate) fn show(&self, public: Public, directory: &Directory) {
+        self.names.borrow_mut().follow(directory);
+        self.public.replace(public);
     }
 
     /// Turns to one of its agents.

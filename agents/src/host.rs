@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use palisade_engine::Simulation;
 use palisade_engine::domain::{AgentId, CohortId, Cohorts};
 use palisade_engine::host::{Ask, Fault, Hook, Host, Replies, Wake};
 use palisade_engine::scenario::{Cohort, Role, Scenario, SetupError};
 use palisade_engine::view::Reads;
+use palisade_engine::{Simulation, World};
 
 use crate::bind::{self, Surroundings};
 use crate::catalog::Catalog;
@@ -14,6 +14,7 @@ use crate::check::{self, Checked};
 use crate::cohort::{CohortScript, Members};
 use crate::context::Names;
 use crate::library::{Library, UnknownStrategy};
+use crate::measure::Measures;
 use crate::needs;
 use crate::problem::{LoadError, ScriptProblem};
 use crate::rules;
@@ -23,6 +24,7 @@ use crate::trace::TracedCall;
 /// Strategies of a library, deciding for the agents of a simulation.
 pub struct ScriptHost {
     cohorts: Vec<CohortScript>,
+    measures: Measures,
 }
 
 impl ScriptHost {
@@ -56,13 +58,28 @@ impl ScriptHost {
                 Err(error) => missing.push(error),
             }
         }
-        if missing.is_empty() { Ok(Self { cohorts: scripts }) } else { Err(LoadError::Setup(missing)) }
+        let measures = Measures::new(scenario, simulation, (&packages, options));
+        match measures {
+            Ok(measures) if missing.is_empty() => Ok(Self { cohorts: scripts, measures }),
+            measures => {
+                missing.extend(measures.err().into_iter().flatten());
+                Err(LoadError::Setup(missing))
+            }
+        }
     }
 
     /// Whether a back-stop (byte cap or deadline) ended a call: the run is void then, and to be repeated alone.
     #[must_use]
     pub fn backstop_tripped(&self) -> bool {
         self.cohorts.iter().any(CohortScript::tripped_backstop)
+    }
+
+    /// The scenario's own figures of a run that has ended, in their order; `figures` are all others.
+    ///
+    /// # Errors
+    /// The first that fails, and how.
+    pub fn outcomes(&mut self, simulation: &Simulation, figures: &BTreeMap<String, f64>) -> Result<Vec<f64>, String> {
+        self.measures.outcomes(simulation, figures)
     }
 
     /// From now on keeps what one agent sees and asks for.
@@ -96,8 +113,14 @@ impl Host for ScriptHost {
         }
     }
 
-    fn rule_faults(&mut self) -> Vec<Fault> {
-        rules::take_faults()
+    fn measure(&mut self, world: &World) -> Vec<f64> {
+        self.measures.read(world)
+    }
+
+    fn script_faults(&mut self) -> Vec<Fault> {
+        let mut faults = rules::take_faults();
+        faults.append(&mut self.measures.faults);
+        faults
     }
 }
 

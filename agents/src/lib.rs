@@ -17,6 +17,7 @@ mod flow;
 mod host;
 mod infer;
 mod library;
+mod measure;
 mod natives;
 mod needs;
 mod operators;

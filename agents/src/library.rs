@@ -38,6 +38,8 @@ pub enum Shelf {
     Lib,
     /// A file of `rules/`: a rule that scenarios can name.
     Rule,
+    /// No file: a script within a scenario.
+    Measure,
 }
 
 impl Strategy {
@@ -150,6 +152,8 @@ impl Library {
             Shelf::Strategy => &mut self.strategies,
             Shelf::Lib => &mut self.parts,
             Shelf::Rule => &mut self.rules,
+            // A script within a scenario is never put into a library.
+            Shelf::Measure => return None,
         };
         shelf.insert(strategy.name.clone(), strategy)
     }

@@ -1,5 +1,6 @@
 //! Tables as they leave the world: typed columns with names and units. Only the Record phase writes them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// One column's values.
@@ -19,11 +20,11 @@ pub enum Data {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FrameColumn {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its unit.
-    pub unit: &'static str,
+    pub unit: Cow<'static, str>,
     /// One line.
-    pub doc: &'static str,
+    pub doc: Cow<'static, str>,
     /// Its values.
     pub data: Data,
 }
@@ -46,8 +47,14 @@ impl Frame {
 
     /// Adds an empty column like `data`.
     #[must_use]
-    pub fn with(mut self, name: &'static str, unit: &'static str, doc: &'static str, data: Data) -> Self {
-        self.columns.push(FrameColumn { name, unit, doc, data });
+    pub fn with(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        unit: impl Into<Cow<'static, str>>,
+        doc: impl Into<Cow<'static, str>>,
+        data: Data,
+    ) -> Self {
+        self.columns.push(FrameColumn { name: name.into(), unit: unit.into(), doc: doc.into(), data });
         self
     }
 
@@ -93,7 +100,7 @@ impl Frame {
 
 impl FrameColumn {
     fn clone_header(&self) -> Self {
-        Self { name: self.name, unit: self.unit, doc: self.doc, data: self.data.empty() }
+        Self { name: self.name.clone(), unit: self.unit.clone(), doc: self.doc.clone(), data: self.data.empty() }
     }
 }
 

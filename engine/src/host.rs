@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use bevy_ecs::prelude::World;
+
 use crate::action::Intent;
 use crate::clock::Now;
 use crate::domain::{AgentId, CohortId};
@@ -115,8 +117,16 @@ pub trait Host {
     /// Answers for all agents of one question.
     fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies);
 
-    /// Failures of scripted rules since the last call; called once a step.
-    fn rule_faults(&mut self) -> Vec<Fault> {
+    /// The values of the scenario's probes, in their order, at the end of a step.
+    ///
+    /// # Panics
+    /// `Invariant:` when an invariant of the scenario does not hold.
+    fn measure(&mut self, _world: &World) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// Failures of scripted rules and measures since the last call; called once a step.
+    fn script_faults(&mut self) -> Vec<Fault> {
         Vec::new()
     }
 }

@@ -33,5 +33,6 @@ pub mod units;
 pub mod valuation;
 pub mod view;
 
+pub use bevy_ecs::prelude::World;
 pub use record::event_columns;
 pub use simulation::{Options, Simulation};

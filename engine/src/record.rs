@@ -14,6 +14,7 @@ use crate::mechanism::Assets;
 use crate::probe::{Cell, Probe, STEP_TABLES};
 use crate::queue::Refusals;
 use crate::registry::{Directory, Kind, Registry};
+use crate::scenario::{Measure, Measures};
 use crate::valuation;
 
 /// A column of a table of events: its name, unit and meaning, and what it takes of an event.
@@ -127,7 +128,7 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// Empty tables for everything `world` declares.
-    pub(crate) fn of(world: &World) -> Self {
+    pub(crate) fn of(world: &World, measures: &Measures) -> Self {
         let registry = world.resource::<Registry>();
         let steps = STEP_TABLES
             .iter()
@@ -135,10 +136,13 @@ impl Recorder {
                 let probes: Vec<Probe> = registry.probes.iter().filter(|probe| probe.kind == *kind).copied().collect();
                 let mut frame = keyed(table);
                 if !key.is_empty() {
-                    frame = frame.with(key, "", "Its name.", Data::Text(Vec::new()));
+                    frame = frame.with(*key, "", "Its name.", Data::Text(Vec::new()));
                 }
                 for probe in &probes {
                     frame = frame.with(probe.name, probe.unit, probe.doc, empty(world, probe));
+                }
+                for (name, Measure { unit, doc, .. }) in measures.probes.iter().filter(|_| *kind == Kind::Protocol) {
+                    frame = frame.with(name.clone(), unit.clone(), doc.clone(), Data::Float(Vec::new()));
                 }
                 (*kind, probes, frame)
             })
@@ -157,8 +161,8 @@ impl Recorder {
         }
     }
 
-    /// Adds the rows of the step that just ended.
-    pub(crate) fn record(&mut self, world: &mut World, faults: &[Fault]) {
+    /// Adds the rows of the step that just ended, with what scripts measured in it.
+    pub(crate) fn record(&mut self, world: &mut World, measured: &[f64], faults: &[Fault]) {
         let now = *world.resource::<Now>();
         for (kind, probes, frame) in &mut self.steps {
             for place in 0..world.resource::<Directory>().count(*kind) {
@@ -167,6 +171,11 @@ impl Recorder {
                     row.push(Item::Text(world.resource::<Directory>().name(*kind, place).into()));
                 }
                 row.extend(probes.iter().map(|probe| item((probe.read)(world, place))));
+                if *kind == Kind::Protocol {
+                    // A host that runs no scripts measures nothing.
+                    row.extend(measured.iter().map(|value| Item::Float(*value)));
+                    row.resize(frame.columns.len(), Item::Float(f64::NAN));
+                }
                 frame.push(&row);
             }
         }
@@ -222,7 +231,7 @@ fn event_frame(world: &World, table: EventTable) -> (EventTable, Vec<EventColumn
             Item::Flag(_) => Data::Flag(Vec::new()),
             Item::Text(_) => Data::Text(Vec::new()),
         };
-        frame.with(name, unit, doc, data)
+        frame.with(*name, *unit, *doc, data)
     });
     (table, columns, frame)
 }

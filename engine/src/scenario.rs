@@ -148,6 +148,33 @@ pub struct Scenario {
     pub data: BTreeMap<String, DataTable>,
     /// Rules beside those of the mechanisms.
     pub rules: Vec<Rule>,
+    /// What scripts measure beside the mechanisms.
+    pub measures: Measures,
+}
+
+/// Scripts that measure a world, by name: whoever decides for agents runs them too.
+#[derive(Clone, Debug, Default)]
+pub struct Measures {
+    /// Columns of the table `world`.
+    pub probes: Vec<(String, Measure)>,
+    /// Figures of a whole run.
+    pub outcomes: Vec<(String, Measure)>,
+    /// What must hold after every step.
+    pub invariants: Vec<(String, Measure)>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measure {
+    /// The script: an expression of `world`, or statements that end with one.
+    pub script: String,
+    /// The unit of what it measures.
+    #[serde(default)]
+    pub unit: String,
+    /// One line.
+    #[serde(default)]
+    pub doc: String,
 }
 
 /// Why a simulation cannot be built: always the scenario's fault, with the dotted path of the culprit.

@@ -94,7 +94,7 @@ impl Simulation {
         world.resource_mut::<Ledger>().assert_conserved("set-up");
         Ventures::begin(&mut world);
         view::freeze(&mut world);
-        let recorder = Recorder::of(&world);
+        let recorder = Recorder::of(&world, &scenario.measures);
         let manners = world.resource::<Cohorts>().0.iter().map(|_| Manners::default()).collect();
         Ok(Self {
             world,
@@ -136,11 +136,12 @@ impl Simulation {
             self.run(phase, Half::Settle);
         }
         self.world.resource_mut::<Ledger>().assert_conserved("the step");
-        let rule_faults = host.rule_faults();
-        self.fault_count += rule_faults.len() as u64;
-        self.faults.extend(rule_faults);
+        let measured = host.measure(&self.world);
+        let script_faults = host.script_faults();
+        self.fault_count += script_faults.len() as u64;
+        self.faults.extend(script_faults);
         self.faults.sort();
-        self.recorder.record(&mut self.world, &self.faults);
+        self.recorder.record(&mut self.world, &measured, &self.faults);
         self.faults.clear();
         self.next_step += 1;
     }

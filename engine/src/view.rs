@@ -88,6 +88,17 @@ pub struct Public {
 }
 
 impl Public {
+    /// The view of the world as it stands.
+    #[must_use]
+    pub fn of(world: &World) -> Self {
+        let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());
+        let column = |field: &PublicField| match field.of {
+            Kind::Account => Vec::new(),
+            kind => (0..directory.count(kind)).map(|index| (field.read)(world, index)).collect(),
+        };
+        Self { columns: Arc::new(registry.public.iter().map(column).collect()) }
+    }
+
     /// The frozen value of a public field, by its place in [`Registry::public`]; NaN when there is no such thing.
     #[must_use]
     pub fn value(&self, field: usize, index: usize) -> f64 {
@@ -104,15 +115,8 @@ impl Public {
 
 /// Freezes the public view of everything but accounts, which are gathered when they are up for liquidation.
 pub fn freeze(world: &mut World) {
-    let columns = {
-        let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());
-        let column = |field: &PublicField| match field.of {
-            Kind::Account => Vec::new(),
-            kind => (0..directory.count(kind)).map(|index| (field.read)(world, index)).collect(),
-        };
-        Arc::new(registry.public.iter().map(column).collect())
-    };
-    world.insert_resource(Public { columns });
+    let public = Public::of(world);
+    world.insert_resource(public);
 }
 
 /// The own fields a hook reads, by place in [`Registry::own`].

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use palisade_engine::mechanisms;
 use palisade_engine::registry::Registry;
-use palisade_engine::scenario::{AssetSpec, Cohort, FORMAT, Role, Scenario, SetupError};
+use palisade_engine::scenario::{AssetSpec, Cohort, FORMAT, Measure, Measures, Role, Scenario, SetupError};
 use palisade_engine::valuation::{DEPOSITS, ESCROW, INSURANCE, POOL, vault_group};
 use serde::de::DeserializeOwned;
 
@@ -64,8 +64,29 @@ pub(crate) fn scenario(document: &Document, data: &[(String, PathBuf)]) -> Resul
         blocks: blocks(document, &mut found),
         data: tables,
         rules: Vec::new(),
+        measures: Measures {
+            probes: measures(document, "probes", &mut found),
+            outcomes: measures(document, "outcomes", &mut found),
+            invariants: measures(document, "invariants", &mut found),
+        },
     };
     if found.0.is_empty() { Ok(scenario) } else { Err(found.0) }
+}
+
+/// The scripts under a key of the head, by name.
+fn measures(document: &Document, key: &str, found: &mut Found) -> Vec<(String, Measure)> {
+    let names = found.keep(named(document, key));
+    if names.is_empty() && document.raw(key).is_some() {
+        found.keep(document.parse::<BTreeMap<String, Measure>>(key));
+    }
+    let mut measures = Vec::new();
+    for name in names {
+        match document.parse(&format!("{key}.{name}")) {
+            Ok(measure) => measures.push((name, measure)),
+            Err(problem) => found.0.push(problem),
+        }
+    }
+    measures
 }
 
 /// The value at a path, or its default where there is none.

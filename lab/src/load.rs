@@ -7,7 +7,6 @@ use palisade_agents::{HostOptions, Library, ScriptHost, ScriptProblem, evaluate_
 use palisade_engine::clock::Clock;
 use palisade_engine::ledger::Ledger;
 use palisade_engine::mechanism::Assets;
-use palisade_engine::probe::Outcome;
 use palisade_engine::registry::Kind;
 use palisade_engine::scenario::{Role, Scenario};
 use palisade_engine::units::Amount;
@@ -21,17 +20,42 @@ use crate::source::{Document, Override, Problem};
 /// The seed of a run that names none.
 pub const DEFAULT_SEED: u64 = 1;
 
-/// A figure that no mechanism declares: what everyone but the attackers lost beyond the paired world without them.
-pub const LOSS_CAUSED: Outcome = Outcome {
-    name: "loss_caused",
-    unit: "coins",
-    doc: "What everyone but the attackers lost beyond the paired world without them.",
-    read: |_| f64::NAN,
-};
+/// The name of a figure that no mechanism declares: what everyone but the attackers lost beyond the paired world without
+/// them.
+pub const LOSS_CAUSED: &str = "loss_caused";
 
-/// A figure that no mechanism declares: failures of strategies.
-pub const FAULTS: Outcome =
-    Outcome { name: "faults", unit: "faults", doc: "Failures of strategies.", read: |_| f64::NAN };
+/// The name of a figure that no mechanism declares: failures of strategies.
+pub const FAULTS: &str = "faults";
+
+/// One figure of a whole run, as results name it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Figure {
+    /// Its name.
+    pub name: String,
+    /// Its unit; `flag` marks events (0 or 1).
+    pub unit: String,
+    /// One line.
+    pub doc: String,
+}
+
+impl Figure {
+    fn new(name: &str, unit: &str, doc: &str) -> Self {
+        Self { name: name.to_owned(), unit: unit.to_owned(), doc: doc.to_owned() }
+    }
+}
+
+/// The figures of a run: those of the mechanisms, those of the run itself, those of the scenario.
+fn figures(simulation: &Simulation, scenario: &Scenario) -> Vec<Figure> {
+    let mechanisms = simulation.registry().outcomes.iter();
+    let mut figures: Vec<Figure> =
+        mechanisms.map(|outcome| Figure::new(outcome.name, outcome.unit, outcome.doc)).collect();
+    let loss = "What everyone but the attackers lost beyond the paired world without them.";
+    figures.push(Figure::new(LOSS_CAUSED, "coins", loss));
+    figures.push(Figure::new(FAULTS, "faults", "Failures of strategies."));
+    let own = scenario.measures.outcomes.iter();
+    figures.extend(own.map(|(name, measure)| Figure::new(name, &measure.unit, &measure.doc)));
+    figures
+}
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -104,7 +128,7 @@ pub struct Loaded {
     pub(crate) scenario: Scenario,
     pub(crate) library: Library,
     pub(crate) expectations: Expectations,
-    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) outcomes: Vec<Figure>,
     pub(crate) clock: Clock,
     document: Document,
     summary: String,
@@ -168,9 +192,9 @@ impl Loaded {
         self.steps(request).saturating_mul(worlds)
     }
 
-    /// The figures of a run by name: those of the mechanisms, then [`LOSS_CAUSED`] and [`FAULTS`].
+    /// The figures of a run: those of the mechanisms, then [`LOSS_CAUSED`] and [`FAULTS`], then the scenario's own.
     #[must_use]
-    pub fn outcomes(&self) -> &[Outcome] {
+    pub fn outcomes(&self) -> &[Figure] {
         &self.outcomes
     }
 
@@ -259,15 +283,19 @@ pub(crate) fn read(request: &RunRequest) -> Result<Loaded, Wrong> {
     check_supply(&document, &simulation)?;
     let host = ScriptHost::new(&library, &scenario, &simulation, request.host);
     let mut wrong = host.err().map_or_else(Wrong::default, |error| explain(&document, error));
-    let mut outcomes = simulation.registry().outcomes.clone();
-    outcomes.extend([LOSS_CAUSED, FAULTS]);
+    let outcomes = figures(&simulation, &scenario);
     check_condition(request, &outcomes)?;
     let clock = Clock::new(scenario.clock.clone())
         .map_err(|(index, message)| document.problem(&format!("clock.{index}"), message, None))?;
     let probes = &simulation.registry().probes;
     let names = Names {
-        outcomes: outcomes.iter().map(|outcome| outcome.name).collect(),
-        columns: probes.iter().filter(|probe| probe.kind == Kind::Protocol).map(|probe| probe.name).collect(),
+        outcomes: outcomes.iter().map(|outcome| &*outcome.name).collect(),
+        columns: probes
+            .iter()
+            .filter(|probe| probe.kind == Kind::Protocol)
+            .map(|probe| probe.name)
+            .chain(scenario.measures.probes.iter().map(|(name, _)| &**name))
+            .collect(),
         length: clock.length(),
     };
     let expectations = expect::read(&document, &names).unwrap_or_else(|mut problems| {
@@ -308,9 +336,9 @@ fn check_supply(document: &Document, simulation: &Simulation) -> Result<(), Prob
 }
 
 /// The condition must be one on figures there are; which values they take does not matter yet.
-fn check_condition(request: &RunRequest, outcomes: &[Outcome]) -> Result<(), LoadError> {
+fn check_condition(request: &RunRequest, outcomes: &[Figure]) -> Result<(), LoadError> {
     let Some(expression) = &request.fail_if else { return Ok(()) };
-    let values = outcomes.iter().map(|outcome| (outcome.name.to_owned(), 1.0)).collect();
+    let values = outcomes.iter().map(|outcome| (outcome.name.clone(), 1.0)).collect();
     match evaluate_flag(expression, &values) {
         Ok(_) => Ok(()),
         Err(message) => Err(LoadError::Usage(format!("--fail-if {expression:?}: {message}"))),

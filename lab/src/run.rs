@@ -9,7 +9,7 @@ use palisade_agents::evaluate_flag;
 use palisade_engine::units::Span;
 
 use crate::command::{Worlds, reproduce};
-use crate::load::{LoadError, Loaded, RunRequest};
+use crate::load::{Figure, LoadError, Loaded, RunRequest};
 use crate::report::{FailIf, OutcomeRow, Report};
 use crate::session::{STACK, Session};
 use crate::stats;
@@ -132,14 +132,14 @@ fn report(loaded: &Loaded, request: &RunRequest, worlds: &[WorldResult], command
 }
 
 fn outcomes(loaded: &Loaded, worlds: &[WorldResult]) -> Vec<OutcomeRow> {
-    let row = |(place, outcome): (usize, &palisade_engine::probe::Outcome)| {
+    let row = |(place, outcome): (usize, &Figure)| {
         let values: Vec<f64> = worlds.iter().map(|world| world.figures[place]).collect();
         OutcomeRow {
-            name: outcome.name.to_owned(),
-            unit: outcome.unit.to_owned(),
-            doc: outcome.doc.to_owned(),
+            name: outcome.name.clone(),
+            unit: outcome.unit.clone(),
+            doc: outcome.doc.clone(),
             first: values.first().copied().unwrap_or(f64::NAN),
-            stats: (values.len() > 1).then(|| stats::describe(&values, outcome.unit)),
+            stats: (values.len() > 1).then(|| stats::describe(&values, &outcome.unit)),
         }
     };
     loaded.outcomes.iter().enumerate().map(row).collect()
@@ -148,7 +148,7 @@ fn outcomes(loaded: &Loaded, worlds: &[WorldResult]) -> Vec<OutcomeRow> {
 fn fail_if(loaded: &Loaded, expression: &str, worlds: &[WorldResult]) -> Result<FailIf, RunError> {
     let mut found = FailIf { expression: expression.to_owned(), hits: 0, first_seed: None };
     for world in worlds {
-        let names = loaded.outcomes.iter().map(|outcome| outcome.name.to_owned());
+        let names = loaded.outcomes.iter().map(|outcome| outcome.name.clone());
         let values = names.zip(world.figures.iter().copied()).collect();
         let holds = evaluate_flag(expression, &values)
             .map_err(|message| LoadError::Usage(format!("--fail-if {expression:?}: {message}")))?;

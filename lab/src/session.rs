@@ -56,6 +56,7 @@ pub(crate) enum Cast {
 /// A world that has run to its end.
 pub(crate) struct Played {
     pub(crate) simulation: Simulation,
+    pub(crate) host: ScriptHost,
     /// What every group was worth before the first step.
     pub(crate) start: Vec<(String, f64)>,
     /// And after the last.
@@ -88,7 +89,7 @@ impl Session<'_> {
         }
         simulation.closing_frames().iter().try_for_each(|frame| spectator.see(frame))?;
         let end = valuation::group_worth(simulation.world());
-        Ok(Played { simulation, start, end })
+        Ok(Played { simulation, host, start, end })
     }
 
     /// One step, with a broken invariant as an error.

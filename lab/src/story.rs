@@ -283,7 +283,7 @@ mod tests {
                 Item::Int(_) => Data::Int(Vec::new()),
                 _ => Data::Float(Vec::new()),
             };
-            frame = frame.with(column, "", "", empty);
+            frame = frame.with(*column, "", "", empty);
         }
         for (time, items) in rows {
             let row: Vec<Item> = std::iter::once(Item::Int(*time)).chain(items.iter().cloned()).collect();

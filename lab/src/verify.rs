@@ -118,7 +118,7 @@ pub fn verify(request: &RunRequest, watch: &dyn Watch) -> Result<Verification, V
 /// The values of some figures in a run of one world, paired only when one of them needs it.
 fn figures(loaded: &Loaded, request: &RunRequest, watch: &dyn Watch, wanted: &[Figure]) -> Result<Vec<f64>, RunError> {
     let tracked = |(name, at): &Figure| Some(Tracker::new(name, at.as_ref().map(|at| -> Millis { at.0 })?));
-    let paired = wanted.iter().any(|(name, at)| at.is_none() && name == LOSS_CAUSED.name);
+    let paired = wanted.iter().any(|(name, at)| at.is_none() && name == LOSS_CAUSED);
     let trackers = wanted.iter().filter_map(tracked).collect();
     let session = Session { loaded, request, watch };
     // Details are of no use here, and only the first place of a run has them.

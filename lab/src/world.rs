@@ -9,7 +9,7 @@ use palisade_engine::registry::Kind;
 use palisade_engine::units::Millis;
 
 use crate::details::{self, FaultCount};
-use crate::load::{FAULTS, LOSS_CAUSED, Loaded};
+use crate::load::{FAULTS, LOSS_CAUSED, LoadError, Loaded};
 use crate::report::{GroupRow, World};
 use crate::run::RunError;
 use crate::session::{Cast, Nobody, Played, Session, Spectator};
@@ -101,14 +101,14 @@ impl Session<'_> {
         let Order { place, seed, paired, trackers, store } = order;
         let tables = store.map(|store| store.world(place, seed));
         let mut readings = Readings { trackers, is_first: place == 0, seen: None, tables };
-        let played = self.play(seed, Cast::Full, &mut readings)?;
+        let mut played = self.play(seed, Cast::Full, &mut readings)?;
         let attacked = self.loaded.has_attackers();
         let baseline =
             if paired && attacked { Some(self.play(seed, Cast::WithoutAttackers, &mut Nobody)?) } else { None };
         let groups = details::groups(&played, baseline.as_ref());
         let unknown = attacked && baseline.is_none();
         let caused = if unknown { f64::NAN } else { details::loss_caused(&groups) };
-        let figures = figures(self.loaded, &played.simulation, caused);
+        let figures = figures(self.loaded, &mut played, caused)?;
         if let Some(tables) = &mut readings.tables {
             tables.add(&run_row(self.loaded, &played.simulation, &figures))?;
             tables.add(&group_rows(&groups))?;
@@ -149,13 +149,19 @@ fn starting_wallet(simulation: &Simulation) -> Option<f64> {
 }
 
 #[allow(clippy::cast_precision_loss)]
-fn figures(loaded: &Loaded, simulation: &Simulation, caused: f64) -> Vec<f64> {
+fn figures(loaded: &Loaded, played: &mut Played, caused: f64) -> Result<Vec<f64>, LoadError> {
+    let simulation = &played.simulation;
     let read = |name: &str| match name {
-        _ if name == LOSS_CAUSED.name => caused,
-        _ if name == FAULTS.name => simulation.fault_count() as f64,
+        LOSS_CAUSED => caused,
+        FAULTS => simulation.fault_count() as f64,
         _ => simulation.outcome(name).unwrap_or(f64::NAN),
     };
-    loaded.outcomes.iter().map(|outcome| read(outcome.name)).collect()
+    let own = loaded.scenario.measures.outcomes.len();
+    let known = &loaded.outcomes[..loaded.outcomes.len() - own];
+    let mut figures: Vec<f64> = known.iter().map(|outcome| read(&outcome.name)).collect();
+    let by_name = known.iter().map(|outcome| outcome.name.clone()).zip(figures.iter().copied()).collect();
+    figures.extend(played.host.outcomes(simulation, &by_name).map_err(LoadError::Usage)?);
+    Ok(figures)
 }
 
 /// The row of the table `runs`.
@@ -169,7 +175,7 @@ fn run_row(loaded: &Loaded, simulation: &Simulation, figures: &[f64]) -> Frame {
     );
     let mut row = vec![Item::Int(simulation.steps_done() as i64), Item::Int(simulation.time() as i64)];
     for (outcome, figure) in loaded.outcomes.iter().zip(figures) {
-        frame = frame.with(outcome.name, outcome.unit, outcome.doc, Data::Float(Vec::new()));
+        frame = frame.with(outcome.name.clone(), outcome.unit.clone(), outcome.doc.clone(), Data::Float(Vec::new()));
         row.push(Item::Float(*figure));
     }
     frame.push(&row);

@@ -11,7 +11,7 @@ use super::text::{Composed, Patch};
 use super::tree::{Kind, Node, Span, Walk};
 
 /// The keys of a scenario's top level.
-pub const TOP_LEVEL: [&str; 14] = [
+pub const TOP_LEVEL: [&str; 17] = [
     "format",
     "name",
     "summary",
@@ -23,6 +23,9 @@ pub const TOP_LEVEL: [&str; 14] = [
     "market",
     "population",
     "attackers",
+    "probes",
+    "outcomes",
+    "invariants",
     "fitted",
     "expect",
     "counterfactuals",

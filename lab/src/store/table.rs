@@ -40,8 +40,8 @@ impl Table {
         drop(waiting.take());
         let documented = like.columns.iter().filter(|column| !(column.unit.is_empty() && column.doc.is_empty()));
         for FrameColumn { name, unit, doc, .. } in documented {
-            footer.push((format!("unit:{name}"), (*unit).to_owned()));
-            footer.push((format!("doc:{name}"), (*doc).to_owned()));
+            footer.push((format!("unit:{name}"), unit.to_string()));
+            footer.push((format!("doc:{name}"), doc.to_string()));
         }
         let file = File::create_new(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let writer = ParquetWriter::new(BufWriter::new(file))
@@ -97,7 +97,7 @@ fn schema(frame: &Frame) -> Schema {
         Data::Flag(_) => DataType::Boolean,
         Data::Text(_) => DataType::String,
     };
-    let columns = frame.columns.iter().map(|column| (column.name, dtype(&column.data)));
+    let columns = frame.columns.iter().map(|column| (&*column.name, dtype(&column.data)));
     key.into_iter().chain(columns).map(|(name, dtype)| Field::new(name.into(), dtype)).collect()
 }
 
@@ -106,6 +106,7 @@ fn columns((run, seed): (u32, u64), frame: Frame) -> Result<DataFrame, PolarsErr
     let mut columns: Vec<Column> =
         vec![Series::new("run".into(), vec![run; rows]).into(), Series::new("seed".into(), vec![seed; rows]).into()];
     for FrameColumn { name, data, .. } in frame.columns {
+        let name = &*name;
         let series = match data {
             Data::Int(values) => Series::new(name.into(), values),
             Data::Float(values) => Series::new(name.into(), values),

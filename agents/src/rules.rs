@@ -182,7 +182,7 @@ mod tests {
         };
         check("throw \"no\"", "rules/r.rhai:5:2: no");
         check("[0.0][0] / 0.0", "rules/r.rhai:4:4: the rule returned NaN, not a finite number");
-        check("loop {}", "rules/r.rhai:5:2: more than 50000 operations (is there a loop that does not end?)");
+        check("loop {}", "rules/r.rhai:4:4: more than 50000 operations (is there a loop that does not end?)");
         check("[prices][0]", "rules/r.rhai:4:4: the rule returned array, not a finite number");
     }
 

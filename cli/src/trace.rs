@@ -68,6 +68,7 @@ fn value_shown(value: &Value) -> String {
     match value {
         Value::String(text) if text.is_empty() => "()".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string()),
         Value::Null => "NaN".to_owned(),
         other => other.to_string(),
     }

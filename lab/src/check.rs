@@ -114,6 +114,7 @@ mod tests {
     use super::*;
 
     fn flaws(folder: &Path) -> Vec<String> {
+        let prefix = format!("{}/", folder.display());
         let all = check(&[folder.to_owned()], &[]).unwrap();
         all.iter()
             .flat_map(|checked| &checked.flaws)
@@ -121,7 +122,7 @@ mod tests {
                 Flaw::Script(problem) => problem.to_string(),
                 Flaw::Scenario(problem) => problem.to_string(),
             })
-            .map(|text| text.rsplit('/').next().unwrap().to_owned())
+            .map(|text| text.replace(&prefix, ""))
             .collect()
     }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use palisade_engine::domain::AgentId;
 use palisade_engine::host::{Ask, Fault, Hook, Replies, Wake};
@@ -20,6 +21,7 @@ use crate::declare::Cell;
 use crate::draft::{self, Places, Source};
 use crate::fault;
 use crate::problem::ScriptProblem;
+use crate::profile::{self, HookCost, LineCost, Tally};
 use crate::records::{self, Me, Thing};
 use crate::sandbox::{CALL_FUEL, HostOptions, Outcome, Packages, Sandbox, Stop};
 use crate::state;
@@ -50,6 +52,9 @@ pub(crate) struct CohortScript {
     memory: Vec<u64>,
     broken: bool,
     backstop: bool,
+    tally: Option<Rc<Tally>>,
+    /// Calls, operations and nanoseconds by hook, when they are counted.
+    costs: BTreeMap<Hook, (u64, u64, u64)>,
     followed: Option<AgentId>,
     pub(crate) calls: Vec<TracedCall>,
 }
@@ -74,7 +79,11 @@ impl CohortScript {
         records::register(&mut sandbox.engine, &context);
         state::register_params(&mut sandbox.engine, params);
         state::register_memory(&mut sandbox.engine, &context, layout);
-        let ast = checked.draft.compile(&mut sandbox.engine)?;
+        let tally = options.profile.then(|| profile::register(&mut sandbox));
+        let ast = match tally {
+            Some(_) => checked.draft.compile_marked(&mut sandbox.engine)?,
+            None => checked.draft.compile(&mut sandbox.engine)?,
+        };
         let row: Vec<u64> = layout.iter().map(|(_, cell)| cell.word()).collect();
         Ok(Self {
             sandbox,
@@ -92,6 +101,8 @@ impl CohortScript {
             memory: row.repeat(members.count as usize),
             broken: false,
             backstop: false,
+            tally,
+            costs: Default::default(),
             followed: None,
             calls: Vec::new(),
         })
@@ -165,6 +176,22 @@ impl CohortScript {
         }
     }
 
+    /// What its hooks and lines cost so far, when that is counted.
+    pub(crate) fn costs(&self) -> (Vec<HookCost>, Vec<LineCost>) {
+        let files: Vec<(&str, &str)> = self.sources.iter().map(|source| (&*source.file, &*source.text)).collect();
+        let strategy = files.first().map_or("", |(file, _)| file);
+        let hook = |(hook, (calls, operations, nanoseconds)): (&Hook, &(u64, u64, u64))| HookCost {
+            strategy: strategy.to_owned(),
+            hook: hook.name(),
+            backend: "rhai",
+            calls: *calls,
+            operations: *operations,
+            nanoseconds: *nanoseconds,
+        };
+        let lines = self.tally.as_ref().map(|tally| tally.lines(&files)).unwrap_or_default();
+        (self.costs.iter().map(hook).collect(), lines)
+    }
+
     /// From now on keeps what happens in the calls of one agent.
     pub(crate) fn follow(&mut self, agent: AgentId) {
         self.followed = Some(agent);
@@ -207,6 +234,7 @@ impl CohortScript {
         let words = self.words(agent);
         self.context.turn_to(row, agent, key, &self.memory[words.clone()]);
         self.sandbox.meter.begin(CALL_FUEL);
+        let started = self.tally.is_some().then(Instant::now);
         let (engine, ast, entry) = (&self.sandbox.engine, &self.ast, &self.entries[hook as usize]);
         let result = catch_unwind(AssertUnwindSafe(|| {
             let options = CallFnOptions::new().eval_ast(false);
@@ -219,6 +247,13 @@ impl CohortScript {
             self.broken = true;
             return Err(self.failed(hook, "internal fault in the script engine; the cohort is disabled"));
         };
+        if let (Some(tally), Some(started)) = (&self.tally, started) {
+            tally.end(&self.sandbox.meter);
+            let (calls, operations, nanoseconds) = self.costs.entry(hook).or_default();
+            *calls += 1;
+            *operations += self.sandbox.meter.operations();
+            *nanoseconds += u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        }
         let stop = self.sandbox.meter.stopped();
         self.backstop |= matches!(stop, Some(Stop::Memory | Stop::Deadline));
         let value = result.map_err(|error| {

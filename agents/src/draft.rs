@@ -13,6 +13,7 @@ use rhai::{
 use crate::constants;
 use crate::library::{Library, Strategy};
 use crate::problem::{ScriptProblem, did_you_mean};
+use crate::profile;
 
 /// One file of a draft.
 #[derive(Clone, Debug)]
@@ -204,7 +205,23 @@ impl Draft {
     }
 
     /// Compiles for running: constants folded in, every name known.
+    ///
+    /// # Errors
+    /// What the engine refuses.
     pub(crate) fn compile(&self, engine: &mut Engine) -> Result<AST, ScriptProblem> {
+        self.compile_as(engine, |_, source| source.text.to_string())
+    }
+
+    /// Compiles with a mark before every statement, where that can be done without changing what is said.
+    pub(crate) fn compile_marked(&self, engine: &mut Engine) -> Result<AST, ScriptProblem> {
+        let marked = self.compile_as(engine, |engine, source| {
+            let file = self.sources.iter().position(|known| known.file == source.file).unwrap_or(0);
+            profile::marked(engine, file, &source.text)
+        });
+        marked.or_else(|_| self.compile(engine))
+    }
+
+    fn compile_as(&self, engine: &mut Engine, text: impl Fn(&Engine, &Source) -> String) -> Result<AST, ScriptProblem> {
         engine.set_strict_variables(true);
         engine.set_optimization_level(OptimizationLevel::Simple);
         // With fast operators `**` would bypass the pinned `libm`.
@@ -218,8 +235,8 @@ impl Draft {
         }
         let mut functions = Vec::new();
         for source in &self.sources {
-            let part =
-                engine.compile_with_scope(&scope, &*source.text).map_err(|error| parse_problem(source, &error))?;
+            let text = text(engine, source);
+            let part = engine.compile_with_scope(&scope, &text).map_err(|error| parse_problem(source, &error))?;
             functions.extend(part.iter_fn_def().map(|def| match hook_of(def) {
                 Some(hook) => Shared::new(ScriptFuncDef { name: entry(hook).into(), ..(**def).clone() }),
                 None => def.clone(),

@@ -17,6 +17,7 @@ use crate::library::{Library, UnknownStrategy};
 use crate::measure::Measures;
 use crate::needs;
 use crate::problem::{LoadError, ScriptProblem};
+use crate::profile::{HookCost, LineCost};
 use crate::rules;
 use crate::sandbox::{HostOptions, Packages};
 use crate::trace::TracedCall;
@@ -72,6 +73,23 @@ impl ScriptHost {
     #[must_use]
     pub fn backstop_tripped(&self) -> bool {
         self.cohorts.iter().any(CohortScript::tripped_backstop)
+    }
+
+    /// What hooks and lines cost so far, all cohorts together, when the host counts it: see [`HostOptions::profile`].
+    #[must_use]
+    pub fn costs(&self) -> (Vec<HookCost>, Vec<LineCost>) {
+        let (mut hooks, mut lines) = (BTreeMap::new(), BTreeMap::new());
+        for (of_hooks, of_lines) in self.cohorts.iter().map(CohortScript::costs) {
+            for cost in of_hooks {
+                let key = (cost.strategy.clone(), cost.hook);
+                hooks.entry(key).and_modify(|known: &mut HookCost| known.add(&cost)).or_insert(cost);
+            }
+            for cost in of_lines {
+                let key = (cost.file.clone(), cost.line);
+                lines.entry(key).and_modify(|known: &mut LineCost| known.add(&cost)).or_insert(cost);
+            }
+        }
+        (hooks.into_values().collect(), lines.into_values().collect())
     }
 
     /// The scenario's own figures of a run that has ended, in their order; `figures` are all others.

@@ -37,11 +37,13 @@ pub struct HostOptions {
     pub live_bytes: fn() -> usize,
     /// How many bytes one call may add.
     pub byte_cap: usize,
+    /// Whether to count operations and time by line, for [`crate::ScriptHost::costs`].
+    pub profile: bool,
 }
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { live_bytes: || 0, byte_cap: 32 << 20 }
+        Self { live_bytes: || 0, byte_cap: 32 << 20, profile: false }
     }
 }
 
@@ -86,6 +88,11 @@ impl Meter {
         self.stop.set(None);
         self.bytes_before.set((self.options.live_bytes)());
         self.deadline.set(None);
+    }
+
+    /// Takes operations off again that are not the script's own.
+    pub(crate) fn forgive(&self, operations: u64) {
+        self.fuel.set(self.fuel.get().saturating_sub(operations));
     }
 
     /// Operations of the call so far.

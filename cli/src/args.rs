@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Test(TestArgs),
     /// Follow one agent: what it saw, what it asked for, what it got
     Trace(TraceArgs),
+    /// Show where the operations and the time of a scenario's scripts go
+    Profile(ProfileArgs),
 }
 
 impl Command {
@@ -42,6 +44,7 @@ impl Command {
             Self::Check(args) => &args.display,
             Self::Test(args) => &args.display,
             Self::Trace(args) => &args.display,
+            Self::Profile(args) => &args.display,
         }
     }
 }
@@ -107,6 +110,17 @@ pub(crate) struct TraceArgs {
     /// Steps to show, the second one left out; with A.. to the end of the run
     #[arg(long, value_name = "A..B", default_value = "0..20", value_parser = steps)]
     pub(crate) steps: Range<u64>,
+    #[command(flatten)]
+    pub(crate) display: Display,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ProfileArgs {
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+    /// How many lines to list
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) lines: usize,
     #[command(flatten)]
     pub(crate) display: Display,
 }

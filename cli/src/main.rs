@@ -8,6 +8,7 @@ mod check;
 mod exit;
 mod output;
 mod paint;
+mod profile;
 mod run;
 mod summary;
 mod table;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(args),
         Command::Test(args) => cases::test(args),
         Command::Trace(args) => trace::trace(args),
+        Command::Profile(args) => profile::profile(args),
     };
     let exit = done.unwrap_or_else(|trouble| {
         trouble.show(command.display().color);

@@ -148,7 +148,7 @@ mod tests {
             "b.rhai:1:1: the card has no `name`",
             "d.ron:1:1: missing `name`",
             "d.ron:1:13: unknown `nam`",
-            "d.ron:2:60: unknown `fnds` in `protocol`",
+            "d.ron:2:59: unknown `fnds` in `protocol`",
             "d.ron:4:33: unknown variant `tradr`",
             "d.ron:5:32: only the role `attacker` stands under `attackers`",
         ];

@@ -80,6 +80,7 @@ fn the_byte_cap_stops_a_call() {
             })
         },
         byte_cap: 100_000,
+        ..HostOptions::default()
     };
     let sandbox = Sandbox::new(&Packages::new(), options);
     let ast = sandbox.engine.compile("fn f() { loop {} }").unwrap();

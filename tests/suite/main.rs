@@ -3,9 +3,11 @@
 mod attacks;
 mod engine_laws;
 mod governors;
+mod library;
 mod mechanisms;
 mod reference;
 mod scenarios;
+mod scripted;
 mod stake;
 mod strategies;
 mod vectors;

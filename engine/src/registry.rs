@@ -4,6 +4,7 @@
 //! are resolved to typed ids once, at load.
 
 use bevy_ecs::prelude::{Entity, Resource, World};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::action::{ActionId, ActionSpec};
 use crate::params::ParamSpec;
@@ -128,8 +129,18 @@ impl Directory {
 pub struct BlockSpec {
     /// Where it stands, such as `protocol.markets`.
     pub path: &'static str,
-    /// One line.
+    /// What it is, and what a scenario without it has.
     pub doc: &'static str,
+    /// The JSON Schema of the type that it is read as; of a map of them where its things have names.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+impl BlockSpec {
+    /// The block at `path` that is read as a `T`.
+    #[must_use]
+    pub fn of<T: JsonSchema>(path: &'static str, doc: &'static str) -> Self {
+        Self { path, doc, schema: |generator| generator.subschema_for::<T>() }
+    }
 }
 
 /// Everything the mechanisms of a simulation declared.

@@ -25,13 +25,16 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Check a scenario against its own expectations and counterfactuals
     Verify(VerifyArgs),
+    /// Print the JSON Schema of the scenario file
+    Schema,
 }
 
 impl Command {
-    pub(crate) fn display(&self) -> &Display {
+    pub(crate) fn color(&self) -> ColorChoice {
         match self {
-            Self::Run(args) => &args.display,
-            Self::Verify(args) => &args.display,
+            Self::Run(args) => args.display.color,
+            Self::Verify(args) => args.display.color,
+            Self::Schema => ColorChoice::Auto,
         }
     }
 }
@@ -163,6 +166,7 @@ mod tests {
         match parse(line).unwrap().command {
             Command::Run(args) => args.request().unwrap(),
             Command::Verify(args) => args.inputs.request().unwrap(),
+            Command::Schema => panic!("a command with inputs"),
         }
     }
 

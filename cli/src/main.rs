@@ -7,6 +7,7 @@ mod exit;
 mod output;
 mod paint;
 mod run;
+mod schema;
 mod summary;
 mod table;
 mod trouble;
@@ -30,9 +31,10 @@ fn main() -> ExitCode {
     let done = match &command {
         Command::Run(args) => run::run(args),
         Command::Verify(args) => verify::verify(args),
+        Command::Schema => schema::schema(),
     };
     let exit = done.unwrap_or_else(|trouble| {
-        trouble.show(command.display().color);
+        trouble.show(command.color());
         trouble.exit()
     });
     exit.into()

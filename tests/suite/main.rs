@@ -6,6 +6,7 @@ mod governors;
 mod mechanisms;
 mod reference;
 mod scenarios;
+mod schema;
 mod stake;
 mod strategies;
 mod vectors;

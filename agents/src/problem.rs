@@ -66,6 +66,12 @@ impl From<SetupError> for LoadError {
     }
 }
 
+impl From<Vec<SetupError>> for LoadError {
+    fn from(errors: Vec<SetupError>) -> Self {
+        Self::Setup(errors)
+    }
+}
+
 impl From<Vec<ScriptProblem>> for LoadError {
     fn from(problems: Vec<ScriptProblem>) -> Self {
         Self::Script(problems)

@@ -34,17 +34,20 @@ pub(crate) enum Command {
     Trace(TraceArgs),
     /// Show where the operations and the time of a scenario's scripts go
     Profile(ProfileArgs),
+    /// Print the JSON Schema of the scenario file
+    Schema,
 }
 
 impl Command {
-    pub(crate) fn display(&self) -> &Display {
+    pub(crate) fn color(&self) -> ColorChoice {
         match self {
-            Self::Run(args) => &args.display,
-            Self::Verify(args) => &args.display,
-            Self::Check(args) => &args.display,
-            Self::Test(args) => &args.display,
-            Self::Trace(args) => &args.display,
-            Self::Profile(args) => &args.display,
+            Self::Run(args) => args.display.color,
+            Self::Verify(args) => args.display.color,
+            Self::Check(args) => args.display.color,
+            Self::Test(args) => args.display.color,
+            Self::Trace(args) => args.display.color,
+            Self::Profile(args) => args.display.color,
+            Self::Schema => ColorChoice::Auto,
         }
     }
 }

@@ -10,6 +10,7 @@ mod output;
 mod paint;
 mod profile;
 mod run;
+mod schema;
 mod summary;
 mod table;
 mod trace;
@@ -38,9 +39,10 @@ fn main() -> ExitCode {
         Command::Test(args) => cases::test(args),
         Command::Trace(args) => trace::trace(args),
         Command::Profile(args) => profile::profile(args),
+        Command::Schema => schema::schema(),
     };
     let exit = done.unwrap_or_else(|trouble| {
-        trouble.show(command.display().color);
+        trouble.show(command.color());
         trouble.exit()
     });
     exit.into()

@@ -118,6 +118,20 @@ fn a_run_directory_is_written_whole_and_never_overwritten() {
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing half-written beside it");
 }
 
+#[test]
+fn the_schema_is_one_json_schema_and_needs_no_repository() {
+    let output = palisade(&["schema"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(output.stderr.is_empty() && output.stdout.ends_with(b"}\n"));
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON value");
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(schema["$defs"]["MarketTerms"]["properties"]["imr"]["maximum"], 10.0);
+    let elsewhere =
+        Command::new(env!("CARGO_BIN_EXE_palisade")).current_dir(std::env::temp_dir()).arg("schema").output();
+    assert_eq!(text(&elsewhere.expect("the program starts").stdout), text(&output.stdout));
+    assert_eq!(palisade(&["schema", THIN]).status.code(), Some(2), "it takes no scenario");
+}
+
 /// A legal scenario that the cases below break in one place each.
 const LEGAL: &str = r#"(
     format: 1, name: "legal", summary: "a small market", clock: [(for: "1m", dt: "1s")],

@@ -15,7 +15,7 @@ use crate::phase::{Half, LiquidationTiming, Phase};
 use crate::queue::{Queue, Refusals};
 use crate::registry::{Directory, Kind, Registry};
 use crate::rng::Streams;
-use crate::scenario::{Scenario, SetupError};
+use crate::scenario::{MAX_DECIMALS, Scenario, SetupError};
 use crate::simulation::Options;
 
 /// An empty schedule for each half of each phase, with one chained set per mechanism; ambiguity is an error.
@@ -42,10 +42,10 @@ pub(crate) fn schedules(mechanisms: usize) -> BTreeMap<(Phase, Half), Schedule> 
 pub(crate) fn install_core(world: &mut World, scenario: &Scenario, options: Options) -> Result<(), SetupError> {
     let mut assets = Assets::default();
     for (name, spec) in &scenario.assets {
-        if spec.decimals > 18 {
+        if spec.decimals > MAX_DECIMALS {
             return Err(SetupError::value(
                 format!("protocol.assets.{name}.decimals"),
-                format!("expected 0 to 18, found {}", spec.decimals),
+                format!("expected 0 to {MAX_DECIMALS}, found {}", spec.decimals),
             ));
         }
         assets.names.push(name.clone());

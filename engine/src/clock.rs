@@ -1,12 +1,13 @@
 //! Simulated time: segments with their own step length, and the step that is under way.
 
 use bevy_ecs::prelude::Resource;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::units::{Millis, Span};
 
 /// A stretch of the run with one step length.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Segment {
     /// How long the stretch lasts.

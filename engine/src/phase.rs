@@ -1,6 +1,7 @@
 //! The twelve phases of a step, as data: their order is this list and nothing else.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// One phase of a step.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -30,7 +31,7 @@ pub enum Half {
 }
 
 /// When accounts are margined and liquidated.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LiquidationTiming {
     /// On the step's new marks, before anybody can react to them.

@@ -4,8 +4,12 @@
 //! are resolved to typed ids once, at load.
 
 use bevy_ecs::prelude::{Entity, Resource, World};
+use ron::error::SpannedError;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
 
 use crate::action::{ActionId, ActionSpec};
+use crate::mechanism::ron_options;
 use crate::params::ParamSpec;
 use crate::probe::{Outcome, Probe};
 use crate::rule::Rule;
@@ -128,8 +132,21 @@ impl Directory {
 pub struct BlockSpec {
     /// Where it stands, such as `protocol.markets`.
     pub path: &'static str,
-    /// One line.
+    /// What it is, and what a scenario without it has.
     pub doc: &'static str,
+    /// The JSON Schema of the type that it is read as; of a map of them where its things have names.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+    /// Whether a text can be read as that type.
+    pub check: fn(&str) -> Result<(), SpannedError>,
+}
+
+impl BlockSpec {
+    /// The block at `path` that is read as a `T`.
+    #[must_use]
+    pub fn of<T: JsonSchema + DeserializeOwned>(path: &'static str, doc: &'static str) -> Self {
+        let schema = |generator: &mut SchemaGenerator| generator.subschema_for::<T>();
+        Self { path, doc, schema, check: |text| ron_options().from_str::<T>(text).map(drop) }
+    }
 }
 
 /// Everything the mechanisms of a simulation declared.

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use bevy_ecs::prelude::Resource;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::clock::Segment;
 use crate::phase::LiquidationTiming;
+use crate::population::{MAX_ACCOUNTS, MAX_AGENTS};
 use crate::rule::Rule;
 use crate::units::Span;
 
@@ -14,7 +16,7 @@ use crate::units::Span;
 pub const FORMAT: u32 = 1;
 
 /// What an agent is, which decides the actions it may take.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Holds positions.
@@ -56,18 +58,22 @@ impl Role {
 }
 
 /// When things happen within a step.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timing {
     /// When accounts are margined and liquidated.
     pub liquidation: LiquidationTiming,
 }
 
+/// The most digits after the point that an asset may have.
+pub(crate) const MAX_DECIMALS: u8 = 18;
+
 /// An asset.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssetSpec {
     /// Digits after the point of the smallest unit.
+    #[schemars(range(max = MAX_DECIMALS))]
     #[serde(default = "six")]
     pub decimals: u8,
 }
@@ -77,27 +83,29 @@ fn six() -> u8 {
 }
 
 /// An amount per agent, in whole coins.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 pub enum Amounts {
     /// The same for everyone.
-    Fixed(f64),
-    /// Uniform between two amounts.
-    Uniform(f64, f64),
+    Fixed(#[schemars(range(min = 0.0))] f64),
+    /// Uniform between two amounts, the lower one first.
+    Uniform(#[schemars(range(min = 0.0))] f64, #[schemars(range(min = 0.0))] f64),
     /// Log-normal with a median and the deviation of the logarithm.
-    LogNormal(f64, f64),
+    LogNormal(#[schemars(range(min = 0.0))] f64, #[schemars(range(min = 0.0))] f64),
 }
 
 /// Agents that share a role, a strategy and a distribution of capital.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cohort {
     /// What they are.
     pub role: Role,
-    /// The strategy's name in the script library.
+    /// The strategy's name in the script library: a file by its stem.
     pub strategy: String,
     /// How many.
+    #[schemars(range(max = MAX_AGENTS))]
     pub count: u32,
     /// Margin accounts each.
+    #[schemars(range(min = 1, max = MAX_ACCOUNTS))]
     #[serde(default = "one")]
     pub accounts: u8,
     /// What their wallets hold at the start, by asset.
@@ -112,10 +120,11 @@ pub struct Cohort {
     /// Strategy parameters that differ from the strategy's defaults.
     #[serde(default)]
     pub params: BTreeMap<String, f64>,
-    /// Things of the protocol that the strategy's handles bind to, by parameter name.
+    /// Things of the protocol that the strategy's handles bind to, by parameter name; besides, `feed` for oracle nodes
+    /// that report to one feed only, and `vault` for the one that `stake` goes to.
     #[serde(default)]
     pub bind: BTreeMap<String, String>,
-    /// Time between a decision and its execution.
+    /// Time between a decision and its execution; for oracle nodes, the age of what they observe.
     #[serde(default)]
     pub latency: Span,
 }
@@ -163,8 +172,8 @@ pub struct Measures {
     pub invariants: Vec<(String, Measure)>,
 }
 
-/// One of them.
-#[derive(Clone, Debug, Deserialize)]
+/// A script that measures.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
     /// The script: an expression of `world`, or statements that end with one.

@@ -3,10 +3,12 @@
 //! Amounts are checked integers; a price is a normal positive float; turning a size at a price into an amount always
 //! names the direction of its rounding, so that payers round up and receivers down.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A count of an asset's smallest unit (signed: the sign says who owes whom).
 pub type Amount = i64;
@@ -21,21 +23,24 @@ pub type Millis = u64;
 pub struct Price(f64);
 
 impl Price {
+    const MIN: f64 = 1e-12;
+    const MAX: f64 = 1e18;
+
     /// A price, or `None` when `value` is not positive, finite and within 1e-12…1e18.
     #[must_use]
     pub fn new(value: f64) -> Option<Self> {
-        (1e-12..=1e18).contains(&value).then_some(Self(value))
+        (Self::MIN..=Self::MAX).contains(&value).then_some(Self(value))
     }
 
     /// The nearest legal price: for products of processes that may drift out of the range.
     #[must_use]
     pub fn saturating(value: f64) -> Self {
-        if value >= 1e18 {
-            Self(1e18)
-        } else if value > 1e-12 {
+        if value >= Self::MAX {
+            Self(Self::MAX)
+        } else if value > Self::MIN {
             Self(value)
         } else {
-            Self(1e-12)
+            Self(Self::MIN)
         }
     }
 
@@ -53,8 +58,22 @@ impl<'de> Deserialize<'de> for Price {
     }
 }
 
+impl JsonSchema for Price {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Price".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "minimum": Self::MIN, "maximum": Self::MAX })
+    }
+}
+
 /// A length of time, written `"1h30m"`, `"250ms"`, `"7d"` in scenarios.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Span(pub Millis);
 
 impl Span {
@@ -126,6 +145,27 @@ impl fmt::Display for Span {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         String::deserialize(input)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        output.collect_str(self)
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A length of time of at most 100 years, in days, hours, minutes, seconds and milliseconds.",
+            "type": "string",
+            "pattern": r"^\s*([0-9]+(ms|s|m|h|d))+\s*$",
+            "examples": ["250ms", "30s", "5m", "1h30m", "7d"]
+        })
     }
 }
 

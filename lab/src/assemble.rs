@@ -25,7 +25,7 @@ const MAX_NAMES: usize = 10_000;
 /// The most balances a population may need.
 const MAX_BALANCES: u64 = 1 << 31;
 /// The longest name of a cohort.
-const MAX_NAME: usize = 64;
+pub(crate) const MAX_NAME: usize = 64;
 
 /// Problems found on the way, so that one does not hide the next.
 #[derive(Debug, Default)]

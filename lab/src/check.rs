@@ -112,6 +112,7 @@ fn check_scenario(path: &Path, scripts: &[PathBuf]) -> Checked {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::sample;
 
     fn flaws(folder: &Path) -> Vec<String> {
         let prefix = format!("{}/", folder.display());
@@ -156,6 +157,16 @@ mod tests {
         for (found, start) in found.iter().zip(starts) {
             assert!(found.starts_with(start), "{found}\n{start}");
         }
+    }
+
+    #[test]
+    fn every_block_that_cannot_be_read_is_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = sample::CALM.replace("own_noise", "own_nose").replace("insurance: 10000.0", "insurance: \"much\"");
+        fs::write(folder.path().join("a.ron"), text).unwrap();
+        let found = flaws(folder.path());
+        assert_eq!(found.len(), 2, "{found:#?}");
+        assert!(found[0].contains("unknown field `own_nose`") && found[1].contains("`insurance`"), "{found:#?}");
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::fmt;
 
 use palisade_agents::nearest;
 use palisade_engine::units::Span;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::assemble::{Found, optional};
 use crate::source::{Document, Override, Problem, suggestion};
 
 /// What an expected figure rests on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The scenario puts it in.
@@ -32,10 +33,10 @@ impl fmt::Display for Kind {
 }
 
 /// How near a figure must come.
-#[derive(Clone, Copy, PartialEq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Deserialize, JsonSchema)]
 pub(crate) enum Tolerance {
     /// Within this share of the value.
-    Relative(f64),
+    Relative(#[schemars(range(min = 0.0))] f64),
     /// The value itself.
     Exact,
     /// Between two numbers.
@@ -70,23 +71,29 @@ impl fmt::Display for Tolerance {
     }
 }
 
-/// One expected figure.
-#[derive(Clone, Debug, Deserialize)]
+/// A figure that must come out.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expectation {
+    /// Its name: an outcome, or with `at` a column of the table `world`.
     pub(crate) outcome: String,
+    /// When the column is read.
     #[serde(default)]
     pub(crate) at: Option<Span>,
+    /// What is expected; not needed where the tolerance holds numbers of its own.
     #[serde(default)]
     pub(crate) value: Option<f64>,
+    /// How near it must come.
     pub(crate) tolerance: Tolerance,
+    /// What it rests on; only what is predicted scores.
     pub(crate) kind: Kind,
+    /// The reason.
     #[serde(default)]
     pub(crate) why: String,
 }
 
 /// What a figure does when parameters change.
-#[derive(Clone, Copy, PartialEq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Deserialize, JsonSchema)]
 pub(crate) enum Claim {
     /// It stays below a number.
     Below(f64),
@@ -124,15 +131,21 @@ impl fmt::Display for Claim {
     }
 }
 
-/// One change and what it does.
-#[derive(Clone, Debug, Deserialize)]
+/// A change of the scenario, and what becomes of a figure.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Variation {
+    /// The values that change, as `path=value`.
+    #[schemars(length(min = 1))]
     pub(crate) set: Vec<String>,
+    /// The figure's name: an outcome, or with `at` a column of the table `world`.
     pub(crate) outcome: String,
+    /// When the column is read.
     #[serde(default)]
     pub(crate) at: Option<Span>,
+    /// What becomes of it.
     pub(crate) claim: Claim,
+    /// The reason.
     #[serde(default)]
     pub(crate) why: String,
     #[serde(skip)]

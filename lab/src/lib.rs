@@ -12,6 +12,7 @@ pub mod report;
 pub mod run;
 #[cfg(test)]
 mod sample;
+pub mod schema;
 mod session;
 pub mod source;
 mod stats;

@@ -7,8 +7,8 @@ use palisade_agents::{HostOptions, Library, ScriptHost, ScriptProblem, evaluate_
 use palisade_engine::clock::Clock;
 use palisade_engine::ledger::Ledger;
 use palisade_engine::mechanism::Assets;
-use palisade_engine::registry::Kind;
-use palisade_engine::scenario::{Role, Scenario};
+use palisade_engine::registry::{Kind, Registry};
+use palisade_engine::scenario::{Role, Scenario, SetupError};
 use palisade_engine::units::Amount;
 use palisade_engine::{Options, Simulation, mechanisms};
 
@@ -278,8 +278,8 @@ pub(crate) fn read(request: &RunRequest) -> Result<Loaded, Wrong> {
     let library = Library::load(&request.scripts).map_err(|problem| LoadError::Script(vec![problem]))?;
     scenario.rules = palisade_agents::rules(&library).map_err(LoadError::Script)?;
     let options = Options { seed: request.seed, ..Options::default() };
-    let simulation =
-        Simulation::new(&scenario, &mechanisms::ALL, options).map_err(|error| explain(&document, error.into()))?;
+    let simulation = Simulation::new(&scenario, &mechanisms::ALL, options)
+        .map_err(|error| explain(&document, all_of_setup(&scenario, error).into()))?;
     check_supply(&document, &simulation)?;
     let host = ScriptHost::new(&library, &scenario, &simulation, request.host);
     let mut wrong = host.err().map_or_else(Wrong::default, |error| explain(&document, error));
@@ -316,6 +316,22 @@ pub(crate) fn read(request: &RunRequest) -> Result<Loaded, Wrong> {
         library,
         document,
     })
+}
+
+/// The error that ended the building of a world, and those of other blocks that cannot be read either. What else is wrong
+/// with blocks that can be read may follow from the first error, and so is left for the next time.
+fn all_of_setup(scenario: &Scenario, error: SetupError) -> Vec<SetupError> {
+    let first = match &error {
+        SetupError::Block { path, .. } => Some(path.clone()),
+        _ => None,
+    };
+    let registry = Registry::of(&mechanisms::ALL);
+    let others = registry.blocks.iter().filter(|block| first.as_deref() != Some(block.path));
+    let unreadable = others.filter_map(|block| {
+        let error = (block.check)(scenario.blocks.get(block.path)?).err()?;
+        Some(SetupError::Block { path: block.path.to_owned(), error: Box::new(error) })
+    });
+    std::iter::once(error).chain(unreadable).collect()
 }
 
 /// All of an asset together must fit one balance, so that value that changes hands never meets the end of 64 bits.

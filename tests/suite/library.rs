@@ -13,7 +13,10 @@ use palisade_tests::worlds::{cohort, small, wallet};
 /// Prices of the token outside the world, in the three scenarios.
 const WEATHER: [(&str, &str); 3] = [
     ("calm", "Gbm(drift: 0.0, volatility: 0.5)"),
-    ("crash", r#"Replay(points: [(at: "0s", price: 1.0), (at: "5m", price: 0.98), (at: "12m", price: 0.4), (at: "30m", price: 0.5)])"#),
+    (
+        "crash",
+        r#"Replay(points: [(at: "0s", price: 1.0), (at: "5m", price: 0.98), (at: "12m", price: 0.4), (at: "30m", price: 0.5)])"#,
+    ),
     ("jumps", "Merton(drift: 0.0, volatility: 3.0, jumps_per_day: 400.0, jump_mean: 0.0, jump_deviation: 0.05)"),
 ];
 const STEPS: u32 = 500;
@@ -159,7 +162,13 @@ fn every_strategy_decides_within_its_budget_and_the_same_way_twice() {
         for (weather, process) in WEATHER {
             let scenario = scenario(strategy, process);
             let [one, two] = [0, 1].map(|_| play(&library, &scenario));
-            assert_eq!((one.1, &one.2), (0, &Vec::new()), "{} in {weather}: {}", strategy.file, &one.0[..one.0.len().min(900)]);
+            assert_eq!(
+                (one.1, &one.2),
+                (0, &Vec::new()),
+                "{} in {weather}: {}",
+                strategy.file,
+                &one.0[..one.0.len().min(900)]
+            );
             assert!(one.0 == two.0, "{} decides differently the second time in {weather}", strategy.file);
         }
     }

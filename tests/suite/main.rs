@@ -7,6 +7,7 @@ mod library;
 mod mechanisms;
 mod reference;
 mod scenarios;
+mod schema;
 mod scripted;
 mod stake;
 mod strategies;

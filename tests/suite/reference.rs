@@ -5,12 +5,14 @@ use std::path::Path;
 
 use palisade_engine::mechanisms::ALL;
 use palisade_engine::registry::Registry;
+use palisade_lab::schema;
 use palisade_tests::reference::pages;
 
 #[test]
 fn reference_pages_are_current() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference");
-    for (name, expected) in pages() {
+    let scenario = schema::page(&schema::built_in());
+    for (name, expected) in pages().into_iter().chain([("scenario.md", scenario)]) {
         let path = folder.join(name);
         if std::env::var_os("PALISADE_BLESS").is_some() {
             std::fs::write(&path, &expected).expect("a writable checkout");

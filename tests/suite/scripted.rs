@@ -51,7 +51,8 @@ fn numbers(value: &Value) -> Vec<f64> {
 
 fn rows(prefix: &str) -> Vec<Value> {
     let all: Vec<Value> = serde_json::from_str(include_str!("../vectors/theory.json")).expect("rows");
-    let rows: Vec<Value> = all.into_iter().filter(|row| row["id"].as_str().is_some_and(|id| id.starts_with(prefix))).collect();
+    let rows: Vec<Value> =
+        all.into_iter().filter(|row| row["id"].as_str().is_some_and(|id| id.starts_with(prefix))).collect();
     assert!(!rows.is_empty(), "no rows of `{prefix}`");
     rows
 }
@@ -69,7 +70,8 @@ fn native_and_scripted_rules_agree_on_the_published_rows() {
     }
     for row in rows("adl-") {
         let winners = row["inputs"]["winners"].as_array().expect("winners");
-        let column = |name: &str| winners.iter().map(|winner| winner[name].as_f64().expect("a number")).collect::<Vec<_>>();
+        let column =
+            |name: &str| winners.iter().map(|winner| winner[name].as_f64().expect("a number")).collect::<Vec<_>>();
         let (profits, shares, leverages) = (column("pnl"), column("pnl_pct"), column("lev"));
         let entries: Vec<f64> = profits.iter().zip(&shares).map(|(profit, share)| profit / share).collect();
         let equities: Vec<f64> = leverages.iter().map(|leverage| 1000.0 / leverage).collect();

@@ -1,13 +1,14 @@
 //! Stake: vaults that hold tokens behind markets and feeds, and agents' shares of them.
 
 use bevy_ecs::prelude::Component;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::ledger::{AssetId, Slot};
 use crate::units::{Amount, Millis, Span};
 
 /// What becomes of stake that was cut.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Disposal {
     /// It is sold at once into the vault's venue; what that raises counts.
@@ -17,8 +18,8 @@ pub enum Disposal {
     Hold,
 }
 
-/// The block of a vault under `protocol.vaults`.
-#[derive(Component, Clone, Debug, Deserialize)]
+/// A vault, under `protocol.vaults`.
+#[derive(Component, Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VaultTerms {
     /// The asset staked; the settlement asset when empty.

@@ -1,14 +1,16 @@
 //! The terms of a market and of liquidation: what governance may vote on, as scenarios write it.
 
 use bevy_ecs::prelude::Component;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::math::margin::Tier;
 use crate::units::Span;
 
-/// A perpetual market's block.
-#[derive(Component, Clone, Debug, Deserialize)]
+/// A perpetual market, under `protocol.markets`.
+#[derive(Component, Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["feed", "base"]))]
 pub struct MarketTerms {
     /// The feed its index follows.
     pub feed: String,
@@ -18,7 +20,7 @@ pub struct MarketTerms {
     pub venues: Vec<String>,
     /// Time between funding payments.
     pub funding_period: Span,
-    /// Higher requirements for larger positions.
+    /// Higher requirements for larger positions, in rising order of `above`.
     pub tiers: Vec<Tier>,
     /// Initial margin ratio.
     pub imr: f64,
@@ -83,7 +85,7 @@ impl Default for MarketTerms {
 }
 
 /// Who becomes the counterparty of what a liquidation closes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LiquidationRoute {
     /// The pool: keepers only pull the trigger.
@@ -94,7 +96,7 @@ pub enum LiquidationRoute {
 }
 
 /// The block `protocol.liquidation`.
-#[derive(Component, Clone, Debug, Deserialize)]
+#[derive(Component, Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LiquidationTerms {
     /// Who takes the positions.

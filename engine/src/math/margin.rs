@@ -1,7 +1,10 @@
 //! Margin requirements: tiers by notional, and scaling with volatility.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// From `above` of notional on, the requirement's rates are these.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
     /// Notional from which the rates hold, in settlement coins.

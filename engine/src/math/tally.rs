@@ -1,7 +1,8 @@
 //! Votes: how they are counted, when a proposal passes, and where it stands on its way; and closed forms of capture that
 //! running worlds are held against.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// Votes, in the token's smallest unit: sums of balances exceed 64 bits in other protocols' figures.
 pub type Weight = i128;
@@ -40,7 +41,7 @@ impl Tally {
 }
 
 /// Which votes count toward a quorum.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QuorumCounts {
     /// Those for it (Governor Bravo).

@@ -53,10 +53,10 @@ impl Mechanism for Liquidation {
     }
 
     fn declare(&self, registry: &mut Registry) {
-        registry.blocks.push(BlockSpec {
-            path: LIQUIDATION,
-            doc: "Route, penalty, target health and throughput of liquidations.",
-        });
+        registry.blocks.push(BlockSpec::of::<LiquidationTerms>(
+            LIQUIDATION,
+            "Route, penalty, target health and throughput of liquidations.",
+        ));
         registry.params.extend(params![LiquidationTerms, Kind::Protocol, "protocol.liquidation";
             penalty: "ratio", 0.0, 0.5, Lower, "Penalty on the notional closed.";
             keeper_share: "ratio", 0.0, 1.0, Lower, "Share of the penalty that the keeper gets on the pool route.";

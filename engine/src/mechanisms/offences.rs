@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use bevy_ecs::prelude::{Component, Query, Res, ResMut, Resource, World};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::action::Rejected;
@@ -30,7 +31,7 @@ const OFFENCES: &str = "protocol.offences";
 pub(super) struct Offences;
 
 /// The block `protocol.offences`.
-#[derive(Component, Clone, Debug, Deserialize)]
+#[derive(Component, Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct OffenceTerms {
     /// Deviation from the round's price beyond which a report is an offence.
@@ -100,10 +101,10 @@ impl Mechanism for Offences {
     }
 
     fn declare(&self, registry: &mut Registry) {
-        registry.blocks.push(BlockSpec {
-            path: OFFENCES,
-            doc: "Offences of oracle nodes: tolerance, silence, what is cut, and who gets it.",
-        });
+        registry.blocks.push(BlockSpec::of::<OffenceTerms>(
+            OFFENCES,
+            "Offences of oracle nodes: tolerance, silence, what is cut, and who gets it. Victims of wrongful liquidations are paid first; what nobody gets is burned.",
+        ));
         registry.params.extend(params![OffenceTerms, Kind::Protocol, "protocol.offences";
             deviation_tolerance: "ratio", 0.0, 10.0, Higher, "Deviation from the round's price beyond which a report is an offence.";
             deviation_slash: "ratio", 0.0, 1.0, Lower, "Share of a node's stake cut for a deviation; 0 leaves deviations alone.";

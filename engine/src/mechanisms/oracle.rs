@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use bevy_ecs::prelude::{Component, Entity, Query, Res, ResMut, Resource, World};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::clock::Now;
@@ -28,11 +29,13 @@ const FEEDS: &str = "protocol.feeds";
 /// Oracle feeds.
 pub(super) struct Oracle;
 
-/// A feed's block.
-#[derive(Component, Clone, Debug, Deserialize)]
+/// A feed, under `protocol.feeds`.
+#[derive(Component, Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["sources"]))]
 struct FeedTerms {
     /// Venues, or assets with an external price; nodes observe the lower median of them.
+    #[schemars(length(min = 1))]
     sources: Vec<String>,
     /// The vault in which nodes stake, by which their reports weigh; the first one when empty.
     vault: String,
@@ -118,9 +121,10 @@ impl Mechanism for Oracle {
     }
 
     fn declare(&self, registry: &mut Registry) {
-        registry
-            .blocks
-            .push(BlockSpec { path: FEEDS, doc: "Price feeds: sources, rule, heartbeat, guard rails and noise each." });
+        registry.blocks.push(BlockSpec::of::<BTreeMap<String, FeedTerms>>(
+            FEEDS,
+            "Price feeds: sources, rule, heartbeat, guard rails and noise each. Reports weigh by stake.",
+        ));
         registry.params.extend(params![FeedTerms, Kind::Feed, "protocol.feeds";
             deviation: "ratio", 0.0, 10.0, Higher, "Change that publishes before the heartbeat.";
             quorum: "ratio", 0.0, 1.0, Lower, "Share of stake that must report for a round to count.";

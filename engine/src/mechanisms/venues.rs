@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bevy_ecs::prelude::{Component, Query, Res, World};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected, Who};
@@ -18,7 +19,7 @@ use crate::probe::{Cell, Outcome, Probe};
 use crate::registry::{BlockSpec, Directory, Kind, Registry, part};
 use crate::scenario::SetupError;
 use crate::tx::Tx;
-use crate::units::Amount;
+use crate::units::{Amount, Price};
 use crate::view::{FieldKind, PublicField};
 
 const VENUES: &str = "market.venues";
@@ -26,15 +27,21 @@ const VENUES: &str = "market.venues";
 /// Trading venues.
 pub(super) struct Venues;
 
-#[derive(Deserialize)]
+/// A venue, under `market.venues`.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct VenueBlock {
+    /// The asset traded.
     base: String,
+    /// The asset it is priced in, another one.
     quote: String,
     /// Price at the start, in quote per base.
+    #[schemars(with = "Price")]
     price: f64,
     /// Quote reserve at the start, in coins; the base reserve follows from the price.
+    #[schemars(range(min = 0.0))]
     depth: f64,
+    /// Fee on what goes in.
     #[serde(default = "default_fee")]
     fee: f64,
 }
@@ -72,9 +79,10 @@ impl Mechanism for Venues {
     }
 
     fn declare(&self, registry: &mut Registry) {
-        registry
-            .blocks
-            .push(BlockSpec { path: VENUES, doc: "Constant-product pools: base, quote, price, depth and fee each." });
+        registry.blocks.push(BlockSpec::of::<BTreeMap<String, VenueBlock>>(
+            VENUES,
+            "Constant-product pools: base, quote, price, depth and fee each.",
+        ));
         registry.params.extend(params![VenueTerms, Kind::Venue, "market.venues";
             fee: "ratio", 0.0, 0.5, Neither, "Fee on what goes in, kept by the pool.";
         ]);

@@ -8,7 +8,8 @@ mod propose;
 mod view;
 
 use bevy_ecs::prelude::{Component, World};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::action::{ActionSpec, ArgKind, ArgSpec, Receiver, Who};
 use crate::domain::Votable;
@@ -27,7 +28,7 @@ const GOVERNANCE: &str = "protocol.governance";
 pub(super) struct Governance;
 
 /// Which balances a vote weighs by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Weighing {
     /// Those at the end of the step before voting opened.
@@ -38,8 +39,9 @@ pub(super) enum Weighing {
 }
 
 /// The block `protocol.governance`.
-#[derive(Component, Clone, Debug, Deserialize)]
+#[derive(Component, Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["token"]))]
 pub(super) struct GovernanceTerms {
     /// The asset that votes.
     pub(super) token: String,
@@ -65,7 +67,7 @@ pub(super) struct GovernanceTerms {
     pub(super) timelock: Span,
     /// Time after which a passed proposal can no longer be executed.
     pub(super) grace: Span,
-    /// Paths that cannot be voted on; a path ends a whole block too.
+    /// Paths that cannot be voted on; the path of a block or of a thing stands for all of it.
     pub(super) immutable: Vec<String>,
 }
 
@@ -110,10 +112,10 @@ impl Mechanism for Governance {
     }
 
     fn declare(&self, registry: &mut Registry) {
-        registry.blocks.push(BlockSpec {
-            path: GOVERNANCE,
-            doc: "Votes on risk parameters: token, weight, thresholds, times and what cannot be voted on.",
-        });
+        registry.blocks.push(BlockSpec::of::<GovernanceTerms>(
+            GOVERNANCE,
+            "Votes on risk parameters: token, weight, thresholds, times and what cannot be voted on. Without this block nothing can be voted on.",
+        ));
         registry.params.extend(params![GovernanceTerms, Kind::Protocol, "protocol.governance";
             threshold: "ratio", 0.0, 1.0, Lower, "Share of the supply that a proposer must exceed.";
             quorum: "ratio", 0.0, 1.0, Lower, "Share of the supply that must vote.";

@@ -9,6 +9,7 @@ mod view;
 use std::collections::BTreeMap;
 
 use bevy_ecs::prelude::{Query, Res};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::action::{ActionSpec, ArgKind, ArgSpec, Receiver, Who};
@@ -31,11 +32,17 @@ const FUNDS: &str = "protocol.funds";
 pub(super) struct Perp;
 
 /// The block `protocol.funds`, in settlement coins.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct FundsBlock {
+    /// The counterparty of every position.
+    #[schemars(range(min = 0.0))]
     pool: f64,
+    /// The fund that bears losses beyond margin.
+    #[schemars(range(min = 0.0))]
     insurance: f64,
+    /// What accounts may borrow against unrealized profit.
+    #[schemars(range(min = 0.0))]
     deposits: f64,
 }
 
@@ -56,8 +63,14 @@ impl Mechanism for Perp {
 
     fn declare(&self, registry: &mut Registry) {
         registry.blocks.extend([
-            BlockSpec { path: MARKETS, doc: "Perpetual markets: feed, base, venues and terms each." },
-            BlockSpec { path: FUNDS, doc: "The protocol's own money: pool, insurance and deposits." },
+            BlockSpec::of::<BTreeMap<String, MarketTerms>>(
+                MARKETS,
+                "Perpetual markets: feed, base, venues and terms each.",
+            ),
+            BlockSpec::of::<FundsBlock>(
+                FUNDS,
+                "The protocol's own money, in settlement coins: pool, insurance and deposits.",
+            ),
         ]);
         registry.params.extend(params![MarketTerms, Kind::Market, "protocol.markets";
             fee_stake_share: "ratio", 0.0, 1.0, Lower, "Share of fees that goes to the stakers of the vaults behind the market.";

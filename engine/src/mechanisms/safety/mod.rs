@@ -5,6 +5,7 @@ mod backing;
 mod routes;
 
 use bevy_ecs::prelude::{Component, IntoScheduleConfigs, World};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::math::attack_cost::Pool;
@@ -21,7 +22,7 @@ const SAFETY: &str = "protocol.safety";
 pub(super) struct Safety;
 
 /// The block `protocol.safety`: under which stress things are measured.
-#[derive(Component, Clone, Copy, Debug, Deserialize)]
+#[derive(Component, Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct SafetyTerms {
     /// Move of all marks, in either direction, that the stressed deficit is measured at.
@@ -46,9 +47,10 @@ impl Mechanism for Safety {
     }
 
     fn declare(&self, registry: &mut Registry) {
-        registry
-            .blocks
-            .push(BlockSpec { path: SAFETY, doc: "The stress under which cover and costs of attack are measured." });
+        registry.blocks.push(BlockSpec::of::<SafetyTerms>(
+            SAFETY,
+            "The stress under which cover and costs of attack are measured.",
+        ));
         registry.params.extend(params![SafetyTerms, Kind::Protocol, "protocol.safety";
             stress: "ratio", 0.0, 0.99, Neither, "Move of all marks that the stressed deficit is measured at.";
             stake_stress: "ratio", 0.0, 0.99, Neither, "Fall of the staked asset's price before stressed stake is sold.";

@@ -41,10 +41,10 @@ impl Mechanism for Vaults {
     }
 
     fn declare(&self, registry: &mut Registry) {
-        registry.blocks.push(BlockSpec {
-            path: VAULTS,
-            doc: "Stake vaults: asset, markets, venue, disposal, cooldown and cap on cuts each.",
-        });
+        registry.blocks.push(BlockSpec::of::<BTreeMap<String, VaultTerms>>(
+            VAULTS,
+            "Vaults of stake that guarantees markets and weighs reports: asset, markets, venue, disposal, cooldown and cap on cuts each. Without this block there is one vault, `stake`, over the settlement asset, behind no market.",
+        ));
         registry.params.extend(params![VaultTerms, Kind::Vault, "protocol.vaults";
             slash_cap: "ratio", 0.0, 1.0, Lower, "Largest share of the stake that may be cut within a window.";
         ]);

@@ -4,7 +4,8 @@
 mod deleverage;
 
 use bevy_ecs::prelude::{Component, World};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::action::Rejected;
 use crate::domain::{Account, AccountId, Funds, LiquidationRoute, LiquidationTerms, Market, Position, Positions};
@@ -29,7 +30,7 @@ const WATERFALL: &str = "protocol.waterfall";
 pub(super) struct Waterfall;
 
 /// One layer of loss absorption.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Layer {
     /// The bankrupt account's own collateral.
@@ -45,10 +46,13 @@ enum Layer {
 }
 
 /// The block `protocol.waterfall`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct WaterfallBlock {
+    /// The layers in their order. Any of them may be left out; the account's own margin comes first then.
+    #[schemars(extend("uniqueItems" = true))]
     order: Vec<Layer>,
+    /// The name of the rule that ranks winners for auto-deleveraging.
     deleverage_rank: String,
 }
 
@@ -85,10 +89,10 @@ impl Mechanism for Waterfall {
     }
 
     fn declare(&self, registry: &mut Registry) {
-        registry.blocks.push(BlockSpec {
-            path: WATERFALL,
-            doc: "The order in which layers absorb a bankrupt account's loss, and who is deleveraged first.",
-        });
+        registry.blocks.push(BlockSpec::of::<WaterfallBlock>(
+            WATERFALL,
+            "The order in which layers absorb a bankrupt account's loss, and who is deleveraged first.",
+        ));
         registry.rules.extend([
             Rule::native(
                 RuleKind::DeleverageRank,

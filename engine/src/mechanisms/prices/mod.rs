@@ -3,9 +3,12 @@
 //!
 //! Assets whose price is made by trades have no block here.
 
+mod process;
+
 use std::collections::BTreeMap;
 
 use bevy_ecs::prelude::{Component, Query, Res};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected, Who};
@@ -21,46 +24,13 @@ use crate::rng::{Streams, name_key};
 use crate::scenario::{DataTable, Role, SetupError};
 use crate::tx::Tx;
 use crate::units::{Amount, Millis, Price, Rounding, Span, whole};
+use process::{PriceBlock, Process, check_process};
 
 const PRICES: &str = "market.prices";
 const OUTSIDE: &str = "market.outside";
 
 /// Exogenous prices and the outside market.
 pub(super) struct Prices;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PriceBlock {
-    start: f64,
-    process: Process,
-}
-
-/// How a price moves. Volatilities and drifts are annualized.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-enum Process {
-    Fixed,
-    Gbm { drift: f64, volatility: f64 },
-    Regimes { drift: f64, regimes: Vec<Regime> },
-    Merton { drift: f64, volatility: f64, jumps_per_day: f64, jump_mean: f64, jump_deviation: f64 },
-    Replay { points: Vec<Point> },
-    Csv { data: String, time: String, price: String },
-}
-
-/// A regime of volatility, left for the next one (cyclically) after an exponential time.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Regime {
-    volatility: f64,
-    mean_stay: Span,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Point {
-    at: Span,
-    price: f64,
-}
 
 /// The running process of one asset.
 #[derive(Component, Clone, Debug)]
@@ -77,8 +47,8 @@ struct Path {
     points: Vec<(f64, f64)>,
 }
 
-/// The outside market's terms.
-#[derive(Component, Clone, Debug, Default, Deserialize)]
+/// The block `market.outside`.
+#[derive(Component, Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct OutsideTerms {
     /// Coins of each asset that the rest of the world will part with.
@@ -100,8 +70,14 @@ impl Mechanism for Prices {
 
     fn declare(&self, registry: &mut Registry) {
         registry.blocks.extend([
-            BlockSpec { path: PRICES, doc: "Assets priced outside the world: a start and a process each." },
-            BlockSpec { path: OUTSIDE, doc: "The rest of the world's inventory and its spread." },
+            BlockSpec::of::<BTreeMap<String, PriceBlock>>(
+                PRICES,
+                "Assets priced outside the world: a start and a process each. An asset without an entry is priced by trades alone.",
+            ),
+            BlockSpec::of::<OutsideTerms>(
+                OUTSIDE,
+                "The rest of the world's inventory and its spread: what it will trade at the prices made outside.",
+            ),
         ]);
         registry.params.extend(params![OutsideTerms, Kind::Protocol, "market.outside";
             spread: "ratio", 0.0, 0.5, Neither, "Cost of trading outside, on each side of the external price.";
@@ -193,43 +169,6 @@ fn start(setup: &Setup<'_>, name: &str, block: PriceBlock, path: &str) -> Result
         Path { key: name_key(name), start: block.start, process: block.process, log: 0.0, regime: 0, moved: 0, points };
     let price = running.points.first().and_then(|(_, price)| Price::new(*price)).unwrap_or(price);
     Ok((External { price }, running))
-}
-
-fn check_process(process: &Process, path: &str) -> Result<(), SetupError> {
-    let in_range = |what: &str, value: f64, low: f64, high: f64| {
-        if (low..=high).contains(&value) {
-            Ok(())
-        } else {
-            Err(SetupError::value(
-                format!("{path}.process"),
-                format!("{what}: expected {low} to {high}, found {value}"),
-            ))
-        }
-    };
-    match process {
-        Process::Gbm { drift, volatility } => {
-            in_range("drift", *drift, -100.0, 100.0)?;
-            in_range("volatility", *volatility, 0.0, 100.0)
-        }
-        Process::Regimes { drift, regimes } => {
-            in_range("drift", *drift, -100.0, 100.0)?;
-            if regimes.is_empty() || regimes.iter().any(|regime| regime.mean_stay.0 == 0) {
-                return Err(SetupError::value(
-                    format!("{path}.process"),
-                    "expected at least one regime, each with a mean_stay above zero",
-                ));
-            }
-            regimes.iter().try_for_each(|regime| in_range("volatility", regime.volatility, 0.0, 100.0))
-        }
-        Process::Merton { drift, volatility, jumps_per_day, jump_mean, jump_deviation } => {
-            in_range("drift", *drift, -100.0, 100.0)?;
-            in_range("volatility", *volatility, 0.0, 100.0)?;
-            in_range("jumps_per_day", *jumps_per_day, 0.0, 10_000.0)?;
-            in_range("jump_mean", *jump_mean, -5.0, 5.0)?;
-            in_range("jump_deviation", *jump_deviation, 0.0, 5.0)
-        }
-        Process::Fixed | Process::Replay { .. } | Process::Csv { .. } => Ok(()),
-    }
 }
 
 fn columns(

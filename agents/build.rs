@@ -20,6 +20,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Definitions for editors are no script.
+fn is_definitions(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(".d.rhai")
+}
+
 /// All scripts below `folder`; every folder on the way is watched, so that a new file is noticed.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={}", folder.display());
@@ -27,7 +32,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>
         let path = entry?.path();
         if path.is_dir() {
             collect(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "rhai") {
+        } else if path.extension().is_some_and(|extension| extension == "rhai") && !is_definitions(&path) {
             println!("cargo::rerun-if-changed={}", path.display());
             files.push(path);
         }

@@ -37,6 +37,8 @@ pub(crate) enum Access {
 pub(crate) struct Property {
     pub(crate) ty: Type,
     pub(crate) access: Access,
+    /// Its unit, where it has one, and one line.
+    pub(crate) doc: (&'static str, &'static str),
 }
 
 /// What an argument of a method must be.
@@ -78,6 +80,8 @@ pub(crate) struct Method {
     pub(crate) takes: Vec<(&'static str, Takes)>,
     pub(crate) returns: Type,
     pub(crate) access: Access,
+    /// The unit of what it returns, where it has one, and one line.
+    pub(crate) doc: (&'static str, &'static str),
 }
 
 /// The fields and methods of one record.
@@ -111,18 +115,24 @@ impl Catalog {
                 FieldKind::Flag => Type::Flag,
                 FieldKind::Handle(kind) => Type::Thing(kind),
             };
-            catalog.property(Type::Thing(field.of), field.name, ty, Access::Public(place, field.kind));
+            let property = Property { ty, access: Access::Public(place, field.kind), doc: (field.unit, field.doc) };
+            catalog.property(Type::Thing(field.of), field.name, property);
         }
         for (place, field) in registry.own.iter().enumerate() {
-            let access = Access::Own(place);
+            let (access, doc) = (Access::Own(place), (field.unit, field.doc));
+            let property = Property { ty: Type::Float, access, doc };
+            let mut lookup = |arg: &'static str, kind: Kind| {
+                let takes = vec![(arg, Takes::Thing(kind))];
+                catalog.method(Type::Me, field.name, Method { takes, returns: Type::Float, access, doc });
+            };
             match field.scope {
-                OwnScope::Agent => catalog.property(Type::Me, field.name, Type::Float, access),
-                OwnScope::Account => catalog.property(Type::Account, field.name, Type::Float, access),
-                OwnScope::Position => catalog.property(Type::Position, field.name, Type::Float, access),
-                OwnScope::Asset => catalog.lookup(field.name, ("asset", Kind::Asset), access),
-                OwnScope::Feed => catalog.lookup(field.name, ("feed", Kind::Feed), access),
-                OwnScope::Vault => catalog.lookup(field.name, ("vault", Kind::Vault), access),
-                OwnScope::Change => catalog.lookup(field.name, ("change", Kind::Change), access),
+                OwnScope::Agent => catalog.property(Type::Me, field.name, property),
+                OwnScope::Account => catalog.property(Type::Account, field.name, property),
+                OwnScope::Position => catalog.property(Type::Position, field.name, property),
+                OwnScope::Asset => lookup("asset", Kind::Asset),
+                OwnScope::Feed => lookup("feed", Kind::Feed),
+                OwnScope::Vault => lookup("vault", Kind::Vault),
+                OwnScope::Change => lookup("change", Kind::Change),
             }
         }
         for (place, action) in registry.actions.iter().enumerate() {
@@ -139,63 +149,77 @@ impl Catalog {
                 };
                 (arg.name, takes)
             });
-            catalog.method(receiver, action.name, takes.collect(), Type::Unit, Access::Action(place));
+            let (takes, access) = (takes.collect(), Access::Action(place));
+            let method = Method { takes, returns: Type::Unit, access, doc: ("", action.doc) };
+            catalog.method(receiver, action.name, method);
         }
         catalog
     }
 
     fn add_host_members(&mut self) {
-        self.property(Type::Me, "params", Type::Params, Access::Host);
-        self.property(Type::Me, "memory", Type::Memory, Access::Host);
-        self.property(Type::Me, "accounts", Type::Int, Access::Host);
-        self.method(Type::Me, "account", vec![("index", Takes::Int)], Type::Account, Access::Host);
-        self.property(Type::Me, "rng", Type::Rng, Access::Host);
-        self.method(Type::Rng, "uniform", Vec::new(), Type::Float, Access::Host);
-        self.method(Type::Rng, "normal", Vec::new(), Type::Float, Access::Host);
-        self.method(Type::Rng, "chance", vec![("probability", Takes::Number)], Type::Flag, Access::Host);
-        self.method(Type::Rng, "below", vec![("count", Takes::Int)], Type::Int, Access::Host);
-        let market = || vec![("market", Takes::Thing(Kind::Market))];
-        self.method(Type::Account, "position", market(), Type::Position, Access::Host);
-        self.method(Type::Account, "has_position", market(), Type::Flag, Access::Host);
-        self.method(Type::Thing(Kind::Protocol), "find", vec![("name", Takes::Text)], Type::Unknown, Access::Host);
-        for (name, kind) in FINDERS {
-            self.method(
-                Type::Thing(Kind::Protocol),
-                name,
-                vec![("name", Takes::Text)],
-                Type::Thing(kind),
-                Access::Host,
-            );
+        let thing = Type::Thing;
+        for (record, name, ty, doc) in [
+            (Type::Me, "params", Type::Params, "The strategy's parameters, read-only."),
+            (Type::Me, "memory", Type::Memory, "What the agent remembers, read and written."),
+            (Type::Me, "accounts", Type::Int, "How many margin accounts it has."),
+            (Type::Me, "rng", Type::Rng, "Its own random draws."),
+        ] {
+            self.property(record, name, Property { ty, access: Access::Host, doc: ("", doc) });
         }
-        for (on, name, kind) in [(Kind::Protocol, "proposal", Kind::Proposal), (Kind::Proposal, "change", Kind::Change)]
-        {
-            self.method(Type::Thing(on), name, vec![("index", Takes::Int)], Type::Thing(kind), Access::Host);
+        let nothing = Vec::new;
+        let market = || vec![("market", Takes::Thing(Kind::Market))];
+        for (record, name, takes, returns, doc) in [
+            (Type::Me, "account", vec![("index", Takes::Int)], Type::Account, "One of its margin accounts, from 0."),
+            (Type::Rng, "uniform", nothing(), Type::Float, "Uniform in 0…1, 1 left out."),
+            (Type::Rng, "normal", nothing(), Type::Float, "Standard normal."),
+            (Type::Rng, "chance", vec![("probability", Takes::Number)], Type::Flag, "True with a probability."),
+            (
+                Type::Rng,
+                "below",
+                vec![("count", Takes::Int)],
+                Type::Int,
+                "An integer from 0 to one less than the count.",
+            ),
+            (Type::Account, "position", market(), Type::Position, "Its position in a market, open or not."),
+            (Type::Account, "has_position", market(), Type::Flag, "Whether it has one."),
+            (thing(Kind::Protocol), "find", vec![("name", Takes::Text)], Type::Unknown, "A thing of any kind by name."),
+            (
+                thing(Kind::Protocol),
+                "proposal",
+                vec![("index", Takes::Int)],
+                thing(Kind::Proposal),
+                "A proposal, from 0.",
+            ),
+            (
+                thing(Kind::Proposal),
+                "change",
+                vec![("index", Takes::Int)],
+                thing(Kind::Change),
+                "One of its changes, from 0.",
+            ),
+        ] {
+            self.method(record, name, Method { takes, returns, access: Access::Host, doc: ("", doc) });
+        }
+        for (name, kind) in FINDERS {
+            let (takes, access) = (vec![("name", Takes::Text)], Access::Host);
+            let method = Method { takes, returns: thing(kind), access, doc: ("", "The one of this name.") };
+            self.method(thing(Kind::Protocol), name, method);
         }
         for kind in Kind::ALL {
-            self.property(Type::Thing(kind), "name", Type::Text, Access::Host);
+            let name = Property { ty: Type::Text, access: Access::Host, doc: ("", "Its name.") };
+            self.property(thing(kind), "name", name);
         }
         for record in [Type::Position, Type::Params, Type::Memory] {
             self.records.entry(record).or_default();
         }
     }
 
-    fn property(&mut self, record: Type, name: &'static str, ty: Type, access: Access) {
-        self.records.entry(record).or_default().properties.insert(name, Property { ty, access });
+    fn property(&mut self, record: Type, name: &'static str, property: Property) {
+        self.records.entry(record).or_default().properties.insert(name, property);
     }
 
-    fn method(
-        &mut self,
-        record: Type,
-        name: &'static str,
-        takes: Vec<(&'static str, Takes)>,
-        returns: Type,
-        access: Access,
-    ) {
-        self.records.entry(record).or_default().methods.insert(name, Method { takes, returns, access });
-    }
-
-    fn lookup(&mut self, name: &'static str, (arg, kind): (&'static str, Kind), access: Access) {
-        self.method(Type::Me, name, vec![(arg, Takes::Thing(kind))], Type::Float, access);
+    fn method(&mut self, record: Type, name: &'static str, method: Method) {
+        self.records.entry(record).or_default().methods.insert(name, method);
     }
 
     /// The members of a record.

@@ -231,7 +231,10 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), ScriptProblem>
         // A link to a folder is not followed: it could lead outside, or in circles.
         if entry.file_type().map_err(fail)?.is_dir() {
             collect(&path, paths)?;
-        } else if path.extension().is_some_and(|extension| extension == "rhai") {
+        // Definitions for editors lie beside scripts and are none.
+        } else if path.extension().is_some_and(|extension| extension == "rhai")
+            && !path.to_string_lossy().ends_with(".d.rhai")
+        {
             paths.push(path);
         }
     }

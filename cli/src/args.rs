@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
 use palisade_agents::HostOptions;
 use palisade_lab::load::{DEFAULT_SEED, RunRequest};
 
+use crate::docs::DocsArgs;
 use crate::trouble::Trouble;
 
 const CODES: &str = "Exit codes: 0 done, 1 a broken invariant, a missed expectation or a --fail-if that hit, \
@@ -32,16 +33,20 @@ pub(crate) enum Command {
     Test(TestArgs),
     /// Follow one agent: what it saw, what it asked for, what it got
     Trace(TraceArgs),
+    /// Write the reference pages into a folder
+    Docs(DocsArgs),
 }
 
 impl Command {
-    pub(crate) fn display(&self) -> &Display {
+    /// When to color what goes wrong.
+    pub(crate) fn color(&self) -> ColorChoice {
         match self {
-            Self::Run(args) => &args.display,
-            Self::Verify(args) => &args.display,
-            Self::Check(args) => &args.display,
-            Self::Test(args) => &args.display,
-            Self::Trace(args) => &args.display,
+            Self::Check(args) => args.display.color,
+            Self::Test(args) => args.display.color,
+            Self::Trace(args) => args.display.color,
+            Self::Run(args) => args.display.color,
+            Self::Verify(args) => args.display.color,
+            Self::Docs(args) => args.coloring.color,
         }
     }
 }
@@ -142,6 +147,14 @@ pub(crate) struct Display {
     /// Print only the verdict and how to reproduce it
     #[arg(short, long, action = ArgAction::SetTrue)]
     pub(crate) quiet: bool,
+    /// When to color
+    #[arg(long, value_name = "WHEN", env = "PALISADE_COLOR", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+}
+
+/// Colors of commands that have only one way to show their results.
+#[derive(Args, Debug)]
+pub(crate) struct Coloring {
     /// When to color
     #[arg(long, value_name = "WHEN", env = "PALISADE_COLOR", default_value = "auto")]
     pub(crate) color: ColorChoice,

@@ -5,6 +5,7 @@ mod amount;
 mod args;
 mod cases;
 mod check;
+mod docs;
 mod exit;
 mod output;
 mod paint;
@@ -36,9 +37,10 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(args),
         Command::Test(args) => cases::test(args),
         Command::Trace(args) => trace::trace(args),
+        Command::Docs(args) => docs::docs(args),
     };
     let exit = done.unwrap_or_else(|trouble| {
-        trouble.show(command.display().color);
+        trouble.show(command.color());
         trouble.exit()
     });
     exit.into()

@@ -6,7 +6,9 @@ pub mod check;
 mod command;
 mod details;
 mod expect;
+pub mod folder;
 pub mod load;
+pub mod reference;
 pub mod report;
 pub mod run;
 #[cfg(test)]

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use palisade_engine::mechanisms::ALL;
 use palisade_engine::registry::Registry;
-use palisade_tests::reference::pages;
+use palisade_lab::reference::{generated, pages};
 
 #[test]
 fn reference_pages_are_current() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference");
-    for (name, expected) in pages() {
+    for (name, expected) in generated() {
         let path = folder.join(name);
         if std::env::var_os("PALISADE_BLESS").is_some() {
             std::fs::write(&path, &expected).expect("a writable checkout");
@@ -21,6 +21,15 @@ fn reference_pages_are_current() {
             "docs/reference/{name} is out of date: run PALISADE_BLESS=1 cargo test -p palisade-tests"
         );
     }
+}
+
+#[test]
+fn every_page_of_the_folder_travels_with_the_program() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference");
+    let entries = std::fs::read_dir(folder).expect("the pages").map(|entry| entry.expect("an entry").file_name());
+    let found: BTreeSet<String> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
+    let pages = pages().into_iter().map(|(name, _)| name.to_owned());
+    assert_eq!(pages.filter(|name| name.ends_with(".md")).collect::<BTreeSet<_>>(), found);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The reference pages under `docs/reference`, derived from what the mechanisms declare.
+//! The reference pages: those under `docs/reference` that are derived from what the mechanisms declare, and those written
+//! by hand, which travel with the program.
 
 use std::fmt::Write;
 
@@ -9,9 +10,23 @@ use palisade_engine::registry::{Kind, Registry};
 use palisade_engine::scenario::Role;
 use palisade_engine::view::{FieldKind, OwnScope};
 
-/// File name and content of every generated page.
+/// Pages that people wrote.
+const WRITTEN: [(&str, &str); 3] = [
+    ("scenario.md", include_str!("../../docs/reference/scenario.md")),
+    ("scripts.md", include_str!("../../docs/reference/scripts.md")),
+    ("json.md", include_str!("../../docs/reference/json.md")),
+];
+
+/// File name and text of every page, in the order in which to read them.
 #[must_use]
 pub fn pages() -> Vec<(&'static str, String)> {
+    let written = WRITTEN.into_iter().map(|(name, text)| (name, text.to_owned()));
+    written.chain(generated()).collect()
+}
+
+/// File name and text of the pages that are derived from the registry.
+#[must_use]
+pub fn generated() -> Vec<(&'static str, String)> {
     let registry = Registry::of(&ALL);
     vec![
         ("parameters.md", parameters(&registry)),

@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
 use palisade_agents::HostOptions;
 use palisade_lab::load::{DEFAULT_SEED, RunRequest};
 
+use crate::completions::CompletionsArgs;
 use crate::docs::DocsArgs;
 use crate::trouble::Trouble;
 
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Trace(TraceArgs),
     /// Write the reference pages into a folder
     Docs(DocsArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
 }
 
 impl Command {
@@ -47,6 +50,7 @@ impl Command {
             Self::Run(args) => args.display.color,
             Self::Verify(args) => args.display.color,
             Self::Docs(args) => args.coloring.color,
+            Self::Completions(args) => args.coloring.color,
         }
     }
 }

@@ -5,6 +5,7 @@ mod amount;
 mod args;
 mod cases;
 mod check;
+mod completions;
 mod docs;
 mod exit;
 mod output;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Test(args) => cases::test(args),
         Command::Trace(args) => trace::trace(args),
         Command::Docs(args) => docs::docs(args),
+        Command::Completions(args) => completions::completions(args),
     };
     let exit = done.unwrap_or_else(|trouble| {
         trouble.show(command.color());

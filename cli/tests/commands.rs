@@ -63,3 +63,15 @@ fn docs_writes_the_reference_pages_once() {
     refused(folder.path(), &["docs", "--out", "file"], &["exists and is not a directory"]);
     assert_eq!(fs::read_to_string(folder.path().join("file")).expect("untouched"), "mine");
 }
+
+#[test]
+fn completions_know_every_command_for_every_shell() {
+    let folder = TempDir::new().expect("a folder");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = printed(folder.path(), &["completions", shell]);
+        for word in ["verify", "completions", "fail-if"] {
+            assert!(script.contains(word), "{shell} does not know `{word}`");
+        }
+    }
+    refused(folder.path(), &["completions", "bsh"], &["bash", "powershell"]);
+}

@@ -123,7 +123,7 @@ pub(crate) struct TraceArgs {
 /// What goes into a world.
 #[derive(Args, Debug)]
 pub(crate) struct Inputs {
-    /// The scenario file (.ron)
+    /// The scenario file (.ron), or the name of a built-in scenario such as mango_2022
     scenario: PathBuf,
     /// Seed of the first world
     #[arg(long, value_name = "N", env = "PALISADE_SEED", default_value_t = DEFAULT_SEED)]

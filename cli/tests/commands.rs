@@ -75,3 +75,28 @@ fn completions_know_every_command_for_every_shell() {
     }
     refused(folder.path(), &["completions", "bsh"], &["bash", "powershell"]);
 }
+
+#[test]
+fn built_in_scenarios_need_no_repository() {
+    let folder = TempDir::new().expect("a folder");
+    for (name, verdict) in [("mango_2022", "Attack succeeded"), ("incidents/mango_2022", "Attack succeeded")] {
+        let summary = printed(folder.path(), &["run", name]);
+        assert!(summary.contains(verdict), "{summary}");
+        let command = summary.lines().find_map(|line| line.strip_prefix("reproduce: palisade ")).expect("a command");
+        assert_eq!(command, format!("run {name} --seed 1"));
+        let again = printed(folder.path(), &command.split(' ').collect::<Vec<_>>());
+        assert_eq!(again, summary);
+    }
+    let verified = printed(folder.path(), &["verify", "mango_2022", "--quiet"]);
+    assert!(verified.contains("counterfactuals 3/3"), "{verified}");
+    let replayed = printed(folder.path(), &["run", "crash", "--steps", "20"]);
+    assert!(replayed.contains("reproduce: palisade run crash --seed 1 --steps 20"), "{replayed}");
+    refused(folder.path(), &["run", "unheard_of"], &["no such file", "`palisade list scenarios`"]);
+    refused(
+        folder.path(),
+        &["run", "mango_2022.ron"],
+        &["mango_2022.ron: no such file", "built-in scenario `mango_2022`"],
+    );
+    refused(folder.path(), &["run", "mangoo_2022"], &["mangoo_2022: no such file", "built-in scenario `mango_2022`"]);
+    refused(folder.path(), &["run", "calm", "--set", "protocol.funds.pol=1"], &["did you mean `pool`"]);
+}

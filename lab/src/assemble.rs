@@ -49,8 +49,8 @@ pub(crate) fn scenario(document: &Document, data: &[(String, PathBuf)]) -> Resul
     let mut found = Found::default();
     check_top(document, &mut found);
     let mut tables = BTreeMap::new();
-    for (name, path) in found.keep(document.tables(data)) {
-        let table = found.keep(read_csv(&path));
+    for (name, file) in found.keep(document.tables(data)) {
+        let table = found.keep(read_csv(&file));
         tables.insert(name, table);
     }
     let assets = assets(document, &mut found);

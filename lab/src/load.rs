@@ -60,7 +60,7 @@ fn figures(simulation: &Simulation, scenario: &Scenario) -> Vec<Figure> {
 /// What to run.
 #[derive(Clone, Debug)]
 pub struct RunRequest {
-    /// The scenario file.
+    /// The scenario file, or the name of a built-in scenario.
     pub scenario: PathBuf,
     /// `--set path=value`, in order.
     pub sets: Vec<Override>,
@@ -353,10 +353,10 @@ fn digest(document: &Document, data: &[(String, PathBuf)]) -> Result<String, Pro
     }
     let mut hasher = blake3::Hasher::new();
     hasher.update(document.hash().as_bytes());
-    for (name, path) in tables {
-        let unreadable = |error: std::io::Error| Problem::file(path.display().to_string(), error.to_string());
+    for (name, file) in tables {
+        let unreadable = |error: std::io::Error| Problem::file(file.shown(), error.to_string());
         hasher.update(blake3::hash(name.as_bytes()).as_bytes());
-        hasher.update(blake3::hash(&std::fs::read(&path).map_err(unreadable)?).as_bytes());
+        hasher.update(blake3::hash(&file.bytes().map_err(unreadable)?).as_bytes());
     }
     Ok(hasher.finalize().to_hex().to_string())
 }

@@ -8,7 +8,9 @@ use palisade_agents::HostOptions;
 use palisade_lab::load::{DEFAULT_SEED, RunRequest};
 
 use crate::completions::CompletionsArgs;
+use crate::describe::DescribeArgs;
 use crate::docs::DocsArgs;
+use crate::list::ListArgs;
 use crate::trouble::Trouble;
 
 const CODES: &str = "Exit codes: 0 done, 1 a broken invariant, a missed expectation or a --fail-if that hit, \
@@ -34,6 +36,10 @@ pub(crate) enum Command {
     Test(TestArgs),
     /// Follow one agent: what it saw, what it asked for, what it got
     Trace(TraceArgs),
+    /// List scenarios, strategies, parameters, actions and rules
+    List(ListArgs),
+    /// Describe what a name means: a scenario, a strategy, a parameter, an action or a rule
+    Describe(DescribeArgs),
     /// Write the reference pages into a folder
     Docs(DocsArgs),
     /// Print a completion script for a shell
@@ -49,6 +55,8 @@ impl Command {
             Self::Trace(args) => args.display.color,
             Self::Run(args) => args.display.color,
             Self::Verify(args) => args.display.color,
+            Self::List(args) => args.looking.coloring.color,
+            Self::Describe(args) => args.looking.coloring.color,
             Self::Docs(args) => args.coloring.color,
             Self::Completions(args) => args.coloring.color,
         }

@@ -6,8 +6,10 @@ mod args;
 mod cases;
 mod check;
 mod completions;
+mod describe;
 mod docs;
 mod exit;
+mod list;
 mod output;
 mod paint;
 mod run;
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(args),
         Command::Test(args) => cases::test(args),
         Command::Trace(args) => trace::trace(args),
+        Command::List(args) => list::list(args),
+        Command::Describe(args) => describe::describe(args),
         Command::Docs(args) => docs::docs(args),
         Command::Completions(args) => completions::completions(args),
     };

@@ -100,3 +100,125 @@ fn built_in_scenarios_need_no_repository() {
     refused(folder.path(), &["run", "mangoo_2022"], &["mangoo_2022: no such file", "built-in scenario `mango_2022`"]);
     refused(folder.path(), &["run", "calm", "--set", "protocol.funds.pol=1"], &["did you mean `pool`"]);
 }
+
+/// No line of a table or a description is wider than a page.
+#[track_caller]
+fn fits(text: &str) {
+    let widest = text.lines().max_by_key(|line| line.chars().count()).unwrap_or("");
+    assert!(widest.chars().count() <= 100, "{widest}");
+    assert!(!text.contains('\u{1b}'), "no colors off a terminal");
+}
+
+#[test]
+fn list_shows_everything_in_short_and_one_kind_at_length() {
+    let folder = TempDir::new().expect("a folder");
+    let all = printed(folder.path(), &["list"]);
+    for name in ["Scenarios", "mango_2022", "attacker", "thin_market_push", "imr", "withdraw", "profit_times_leverage"]
+    {
+        assert!(all.contains(name), "no `{name}` in:\n{all}");
+    }
+    assert!(all.lines().count() < 60, "short: {} lines", all.lines().count());
+    fits(&all);
+    for (what, expected) in [
+        ("scenarios", "Mango Markets 2022"),
+        ("strategies", "buys what has risen"),
+        ("parameters", "Initial margin ratio."),
+        ("actions", "me.account(i).open(market, size)"),
+        ("rules", "Largest profit first."),
+    ] {
+        let text = printed(folder.path(), &["list", what]);
+        assert!(text.contains(expected), "no `{expected}` in:\n{text}");
+        fits(&text);
+    }
+    refused(folder.path(), &["list", "scenario"], &["scenarios"]);
+}
+
+#[test]
+fn describe_tells_all_about_a_name_and_about_each_thing_of_that_name() {
+    let folder = TempDir::new().expect("a folder");
+    for (name, expected) in [
+        ("trend", &["strategy trend: trend follower", "decide(me, world)", "every 1m", "0.0001…1", "half_life"][..]),
+        (
+            "mango_2022",
+            &["scenario mango_2022", "CFTC", "720 steps", "MNGO-PERP", "thin_market_push", "116.00 M", "collar"],
+        ),
+        ("protocol.markets.imr", &["parameter protocol.markets.NAME.imr", "0.0001…10", "a lower value protects less"]),
+        ("protocol.markets.ETH-PERP.imr", &["parameter protocol.markets.NAME.imr"]),
+        ("bribe", &["action me.bribe(feed, price, rate, budget)", "Coins put in escrow", "everyone"]),
+        ("stake_weighted_mean", &["rule stake_weighted_mean", "aggregate(prices, stakes)"]),
+        ("trimmed_mean", &["rule trimmed_mean", "aggregate(prices, stakes)", "scripts/rules/trimmed_mean.rhai"]),
+        ("quorum_capture", &["scenario quorum_capture", "strategy quorum_capture: quorum capture"]),
+    ] {
+        let text = printed(folder.path(), &["describe", name]);
+        for part in expected {
+            assert!(text.contains(part), "no `{part}` in:\n{text}");
+        }
+        fits(&text);
+    }
+    let source = printed(folder.path(), &["describe", "honest", "--source"]);
+    assert!(source.contains("fn report(me, feed) {\n    me.observation(feed)\n}"), "{source}");
+    refused(folder.path(), &["describe", "trend", "tred"], &["`tred`", "did you mean `trend`?"]);
+    refused(folder.path(), &["describe", "mine.ron"], &["mine.ron: no such file"]);
+    refused(folder.path(), &["describe"], &["<NAME>"]);
+}
+
+#[test]
+fn lists_and_descriptions_are_one_json_object() {
+    let folder = TempDir::new().expect("a folder");
+    let json = |args: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&printed(folder.path(), args)).expect("one JSON value")
+    };
+    let all = json(&["list", "--json"]);
+    for kind in ["scenarios", "strategies", "parameters", "actions", "rules"] {
+        assert!(all[kind].as_array().is_some_and(|rows| rows.len() > 3), "{kind}");
+    }
+    let rules = json(&["list", "rules", "--json"]);
+    assert_eq!(rules.as_object().map(serde_json::Map::len), Some(1));
+    let described = json(&["describe", "quorum_capture", "imr", "--json"]);
+    let kinds: Vec<_> =
+        described["found"].as_array().into_iter().flatten().map(|found| found["kind"].clone()).collect();
+    assert_eq!(kinds, ["scenario", "strategy", "parameter"]);
+    assert_eq!(described["found"][2]["default"], 0.05);
+    assert!(described["found"][1].get("text").is_none());
+    let source = json(&["describe", "honest", "--json", "--source"]);
+    let page = include_str!("../../docs/reference/json.md");
+    let described = json(&["describe", "thin_market", "trend", "imr", "open", "profit", "--json"]);
+    for value in [&all, &described] {
+        keys(value, &mut |key| assert!(page.contains(&format!("`{key}`")), "docs/reference/json.md lacks `{key}`"));
+    }
+    assert!(source["found"][0]["text"].as_str().is_some_and(|text| text.contains("fn report")));
+}
+
+fn keys(value: &serde_json::Value, found: &mut impl FnMut(&str)) {
+    match value {
+        serde_json::Value::Object(fields) => fields.iter().for_each(|(key, inner)| {
+            found(key);
+            keys(inner, found);
+        }),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn strategies_and_scenarios_of_ones_own_are_listed_and_described() {
+    let folder = TempDir::new().expect("a folder");
+    let scripts = folder.path().join("mine");
+    fs::create_dir(&scripts).expect("a folder");
+    let card = "//! name: my own\n//! role: keeper\n//! summary: mine alone\n";
+    fs::write(scripts.join("my_own.rhai"), format!("{card}fn liquidate(me, account) {{}}\n")).expect("a file");
+    let listed = printed(folder.path(), &["list", "strategies", "--scripts", "mine"]);
+    assert!(listed.contains("mine alone"), "{listed}");
+    let described = printed(folder.path(), &["describe", "my_own", "--scripts", "mine"]);
+    assert!(described.contains("liquidate(me, account)") && described.contains("mine/my_own.rhai"), "{described}");
+    refused(folder.path(), &["describe", "my_own"], &["`my_own`"]);
+    refused(folder.path(), &["list", "--scripts", "nowhere"], &["nowhere"]);
+    fs::write(scripts.join("my_own.rhai"), format!("{card}fn liquidate(me, account) {{\n")).expect("a file");
+    refused(folder.path(), &["describe", "my_own", "--scripts", "mine"], &["my_own.rhai:5:1"]);
+
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/calm.ron");
+    let text = fs::read_to_string(shipped).expect("a scenario").replace("name: \"calm\"", "name: \"my own calm\"");
+    fs::write(folder.path().join("own.ron"), text).expect("a file");
+    let described = printed(folder.path(), &["describe", "own.ron"]);
+    assert!(described.contains("scenario my own calm") && described.contains("own.ron"), "{described}");
+}

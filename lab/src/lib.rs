@@ -7,6 +7,7 @@ mod command;
 mod details;
 mod expect;
 pub mod folder;
+pub mod inventory;
 pub mod load;
 pub mod reference;
 pub mod report;

@@ -1,14 +1,12 @@
 //! The reference pages: those under `docs/reference` that are derived from what the mechanisms declare, and those written
 //! by hand, which travel with the program.
 
-use std::fmt::Write;
-
-use palisade_engine::action::{ArgKind, Receiver, Who};
 use palisade_engine::mechanisms::ALL;
 use palisade_engine::probe::STEP_TABLES;
 use palisade_engine::registry::{Kind, Registry};
-use palisade_engine::scenario::Role;
 use palisade_engine::view::{FieldKind, OwnScope};
+
+use crate::inventory::{Action, ActionArg, Parameter, Rule, noun};
 
 /// Pages that people wrote.
 const WRITTEN: [(&str, &str); 3] = [
@@ -52,46 +50,21 @@ fn page(title: &str, intro: &str, header: &str, rows: impl IntoIterator<Item = S
 }
 
 fn parameters(registry: &Registry) -> String {
-    let rows = registry.params.iter().map(|param| {
-        let key = if param.kind == Kind::Protocol { param.name.to_owned() } else { format!("NAME.{}", param.name) };
-        let (low, high) = param.bounds;
-        format!("| `{}.{key}` | {} | {} | {low}…{high} | {} |", param.block, param.unit, (param.default)(), param.doc)
-    });
+    let rows =
+        registry.params.iter().map(Parameter::of).map(|Parameter { path, unit, default, low, high, doc, .. }| {
+            format!("| `{path}` | {unit} | {default} | {low}…{high} | {doc} |")
+        });
     let intro = "Every risk parameter, settable in a scenario or with `--set path=value`.";
     page("Risk parameters", intro, "| path | unit | default | bounds | meaning |", rows)
 }
 
 fn actions(registry: &Registry) -> String {
-    let rows = registry.actions.iter().map(|action| {
-        let receiver = match action.receiver {
-            Receiver::Me => "me",
-            Receiver::Account => "me.account(i)",
-        };
-        let mut args = String::new();
-        let mut meanings = String::new();
-        for arg in action.args {
-            let kind = match arg.kind {
-                ArgKind::Amount => format!("{}, `all` or `fraction(x)`", arg.unit),
-                ArgKind::Number => arg.unit.to_owned(),
-                ArgKind::Handle(kind) => format!("{kind:?}").to_lowercase(),
-            };
-            let _ = write!(args, "{}{}", if args.is_empty() { "" } else { ", " }, arg.name);
-            let _ = write!(meanings, " `{}`: {} ({kind}).", arg.name, arg.doc.trim_end_matches('.'));
-        }
-        let who = match action.who {
-            Who::Everyone => "everyone".to_owned(),
-            Who::Public(roles) => names(roles.iter().chain([&Role::Attacker])),
-            Who::Appointed(roles) => names(roles),
-        };
-        format!("| `{receiver}.{}({args})` | {who} | {}{meanings} |", action.name, action.doc)
+    let rows = registry.actions.iter().map(Action::of).map(|Action { call, who, doc, args, .. }| {
+        let meaning = |arg: &ActionArg| format!(" `{}`: {} ({}).", arg.name, arg.doc, arg.takes);
+        format!("| `{call}` | {who} | {doc}{} |", args.iter().map(meaning).collect::<String>())
     });
     let intro = "What strategies can ask for. An action takes effect whole or is refused with a reason.";
     page("Actions", intro, "| call | who | meaning |", rows)
-}
-
-fn names<'a>(roles: impl IntoIterator<Item = &'a Role>) -> String {
-    let names: Vec<&str> = roles.into_iter().map(|role| role.name()).collect();
-    names.join(", ")
 }
 
 fn view(registry: &Registry) -> String {
@@ -111,7 +84,7 @@ fn view(registry: &Registry) -> String {
         let unit = match field.kind {
             FieldKind::Number => field.unit.to_owned(),
             FieldKind::Flag => "flag".to_owned(),
-            FieldKind::Handle(kind) => format!("{kind:?}").to_lowercase(),
+            FieldKind::Handle(kind) => noun(kind),
         };
         format!("| {record} | `{}` | {unit} | {} |", field.name, field.doc)
     });
@@ -150,6 +123,7 @@ fn outcomes(registry: &Registry) -> String {
 }
 
 fn rules(registry: &Registry) -> String {
-    let rows = registry.rules.iter().map(|rule| format!("| {:?} | `{}` | {} |", rule.kind, rule.name, rule.doc));
+    let rows = registry.rules.iter().map(Rule::of);
+    let rows = rows.map(|Rule { name, decides, doc, .. }| format!("| {decides} | `{name}` | {doc} |"));
     page("Rules", "Formulas that a scenario chooses by name.", "| decides | name | meaning |", rows)
 }

@@ -11,6 +11,7 @@ use crate::completions::CompletionsArgs;
 use crate::describe::DescribeArgs;
 use crate::docs::DocsArgs;
 use crate::list::ListArgs;
+use crate::new::NewArgs;
 use crate::trouble::Trouble;
 
 const CODES: &str = "Exit codes: 0 done, 1 a broken invariant, a missed expectation or a --fail-if that hit, \
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Test(TestArgs),
     /// Follow one agent: what it saw, what it asked for, what it got
     Trace(TraceArgs),
+    /// Write a first strategy or scenario, to change from there
+    New(NewArgs),
     /// List scenarios, strategies, parameters, actions and rules
     List(ListArgs),
     /// Describe what a name means: a scenario, a strategy, a parameter, an action or a rule
@@ -55,6 +58,7 @@ impl Command {
             Self::Trace(args) => args.display.color,
             Self::Run(args) => args.display.color,
             Self::Verify(args) => args.display.color,
+            Self::New(args) => args.coloring().color,
             Self::List(args) => args.looking.coloring.color,
             Self::Describe(args) => args.looking.coloring.color,
             Self::Docs(args) => args.coloring.color,

@@ -10,6 +10,7 @@ mod describe;
 mod docs;
 mod exit;
 mod list;
+mod new;
 mod output;
 mod paint;
 mod run;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(args),
         Command::Test(args) => cases::test(args),
         Command::Trace(args) => trace::trace(args),
+        Command::New(args) => new::new(args),
         Command::List(args) => list::list(args),
         Command::Describe(args) => describe::describe(args),
         Command::Docs(args) => docs::docs(args),

@@ -222,3 +222,103 @@ fn strategies_and_scenarios_of_ones_own_are_listed_and_described() {
     let described = printed(folder.path(), &["describe", "own.ron"]);
     assert!(described.contains("scenario my own calm") && described.contains("own.ron"), "{described}");
 }
+
+const ROLES: [&str; 8] = ["trader", "oracle", "keeper", "arbitrageur", "staker", "voter", "guardian", "attacker"];
+
+/// The words of a command line, as a shell reads them.
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(|word| word.trim_matches('\'').to_owned()).collect()
+}
+
+#[test]
+fn a_new_strategy_of_every_role_checks_clean_passes_its_cases_and_runs_without_a_fault() {
+    let folder = TempDir::new().expect("a folder");
+    for role in ROLES {
+        let name = format!("my_{role}");
+        let shown = printed(folder.path(), &["new", "strategy", &name, "--role", role]);
+        let file = format!("scripts/{role}s/{name}.rhai");
+        assert!(shown.contains(&format!("created {file}\n")), "{shown}");
+        let text = fs::read_to_string(folder.path().join(&file)).expect("a strategy");
+        assert!(text.starts_with(&format!("//! name:     my {role}\n//! role:     {role}\n")), "{text}");
+        let commands: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("  palisade ")).collect();
+        assert_eq!(commands.len(), 3, "{shown}");
+        for command in commands {
+            let mut args = words(command);
+            if args[0] == "run" {
+                args.extend(["--steps", "50", "--json"].map(str::to_owned));
+            }
+            let text = printed(folder.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+            if args[0] == "run" {
+                let report: serde_json::Value = serde_json::from_str(&text).expect("a report");
+                assert_eq!(report["first"]["faults"]["count"], 0, "{role}: {text}");
+            }
+        }
+    }
+    let tested = printed(folder.path(), &["test", "scripts"]);
+    assert!(tested.contains("8 strategies: all passed") && !tested.contains("without cases"), "{tested}");
+}
+
+#[test]
+fn a_new_scenario_runs_and_verifies() {
+    let folder = TempDir::new().expect("a folder");
+    let shown = printed(folder.path(), &["new", "scenario", "my_market"]);
+    assert!(shown.contains("created scenarios/my_market.ron\n"), "{shown}");
+    let file = folder.path().join("scenarios/my_market.ron");
+    let report = printed(folder.path(), &["run", "scenarios/my_market.ron", "--steps", "50", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&report).expect("a report");
+    assert_eq!((&report["scenario"], &report["steps"]), (&"my_market".into(), &50.into()));
+    assert_eq!(report["first"]["faults"]["count"], 0);
+    printed(folder.path(), &["check", "scenarios"]);
+    printed(folder.path(), &["describe", "scenarios/my_market.ron"]);
+    printed(folder.path(), &["verify", "scenarios/my_market.ron"]);
+    // What stands in comments is right, too.
+    let text = fs::read_to_string(&file).expect("a scenario");
+    let lines = text.lines().map(|line| match line.split_once("// ") {
+        Some((space, rest)) if rest.starts_with([' ', '"', '(', ')']) && rest.ends_with([',', '(']) => {
+            format!("{space}{rest}\n")
+        }
+        _ => format!("{line}\n"),
+    });
+    fs::write(&file, lines.collect::<String>()).expect("a file");
+    let report = printed(folder.path(), &["run", "scenarios/my_market.ron", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&report).expect("a report");
+    let attack = &report["first"]["attack"];
+    assert!(attack["outlay"].as_f64().is_some_and(|outlay| outlay > 1e6), "{attack}");
+    let described = printed(folder.path(), &["describe", "scenarios/my_market.ron"]);
+    assert!(described.contains("protocol.funds.insurance=0.0"), "{described}");
+}
+
+#[test]
+fn new_never_writes_over_anything_and_takes_only_names() {
+    let folder = TempDir::new().expect("a folder");
+    printed(folder.path(), &["new", "strategy", "mine", "--role", "trader", "--dir", "my scripts"]);
+    let file = folder.path().join("my scripts/traders/mine.rhai");
+    fs::write(&file, "changed").expect("a file");
+    refused(
+        folder.path(),
+        &["new", "strategy", "mine", "--role", "trader", "--dir", "my scripts"],
+        &["exists already"],
+    );
+    refused(
+        folder.path(),
+        &["new", "strategy", "mine", "--role", "voter", "--dir", "my scripts"],
+        &["traders/mine.rhai"],
+    );
+    assert_eq!(fs::read_to_string(&file).expect("a file"), "changed");
+    refused(folder.path(), &["new", "strategy", "trend", "--role", "trader"], &["`trend` is a built-in strategy"]);
+    refused(folder.path(), &["new", "strategy", "My-Idea", "--role", "trader"], &["try `my_idea`"]);
+    refused(folder.path(), &["new", "strategy", "mine", "--role", "trdaer"], &["trader", "attacker"]);
+    refused(folder.path(), &["new", "strategy", "mine"], &["--role"]);
+    refused(folder.path(), &["new", "scenario", "../mine"], &["try `mine`"]);
+    refused(folder.path(), &["new", "scenario", "calm"], &["`calm` is a built-in scenario"]);
+    printed(folder.path(), &["new", "scenario", "mine"]);
+    refused(folder.path(), &["new", "scenario", "mine"], &["scenarios/mine.ron exists already"]);
+    fs::write(folder.path().join("file"), "mine").expect("a file");
+    refused(folder.path(), &["new", "scenario", "mine", "--dir", "file"], &["cannot be created"]);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("elsewhere.ron", folder.path().join("scenarios/linked.ron")).expect("a link");
+        refused(folder.path(), &["new", "scenario", "linked"], &["scenarios/linked.ron exists already"]);
+    }
+    assert_eq!(names(folder.path()), ["file", "my scripts", "scenarios"], "nothing else was written");
+}

@@ -24,4 +24,5 @@ mod track;
 pub mod verify;
 mod world;
 
+pub use command::quoted as shell_word;
 pub use session::on_large_stack;

@@ -13,7 +13,7 @@ use rhai::{Expr, Position, Stmt};
 use crate::cases;
 use crate::catalog::Catalog;
 use crate::constants;
-use crate::declare::{self, Declarations, StrategyParam};
+use crate::declare::{self, Declarations};
 use crate::draft::Draft;
 use crate::infer::{Finding, Inference, Layout};
 use crate::library::{Library, Shelf, Strategy};
@@ -63,14 +63,19 @@ fn rule_root(kind: RuleKind) -> Root {
 
 fn strategy_roots() -> Vec<Root> {
     let hooks = Hook::ALL.into_iter().map(|hook| {
-        let (param, kind) = subject(hook);
-        let usage = format!("fn {}(me, {param})", hook.name());
+        let (_, kind) = subject(hook);
+        let usage = format!("fn {}", usage(hook));
         Root { name: hook.name(), hook: Some(hook), args: vec![Type::Me, Type::Thing(kind)], usage }
     });
     let declarations = ["params", "memory", "wake", cases::CASES];
     hooks
         .chain(declarations.map(|name| Root { name, hook: None, args: Vec::new(), usage: format!("fn {name}()") }))
         .collect()
+}
+
+/// A hook as strategies write it.
+pub(crate) fn usage(hook: Hook) -> String {
+    format!("{}(me, {})", hook.name(), subject(hook).0)
 }
 
 /// What a hook is asked about: its parameter's usual name and its kind.
@@ -100,17 +105,6 @@ pub fn check(library: &Library, strategy: &Strategy, registry: &Registry) -> Vec
     checked(library, strategy, &catalog, &Packages::new()).err().unwrap_or_default()
 }
 
-/// The parameters that a strategy declares, by name.
-///
-/// # Errors
-/// All problems of its text.
-pub fn params(library: &Library, strategy: &Strategy) -> Result<Vec<StrategyParam>, Vec<ScriptProblem>> {
-    let packages = Packages::new();
-    let mut sandbox = loading_sandbox(&packages);
-    let draft = Draft::parse(library, strategy, &mut sandbox.engine)?;
-    Ok(declarations(&draft, &mut sandbox).map_err(|problem| vec![problem])?.params)
-}
-
 pub(crate) fn loading_sandbox(packages: &Packages) -> Sandbox {
     let mut sandbox = Sandbox::new(packages, HostOptions::default());
     declare::register(&mut sandbox.engine);
@@ -118,7 +112,7 @@ pub(crate) fn loading_sandbox(packages: &Packages) -> Sandbox {
     sandbox
 }
 
-fn declarations(draft: &Draft, sandbox: &mut Sandbox) -> Result<Declarations, ScriptProblem> {
+pub(crate) fn declarations(draft: &Draft, sandbox: &mut Sandbox) -> Result<Declarations, ScriptProblem> {
     let ast = draft.compile(&mut sandbox.engine)?;
     declare::evaluate(draft, sandbox, &ast)
 }

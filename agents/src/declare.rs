@@ -66,9 +66,12 @@ struct Declared {
 
 /// The first value of a field of `me.memory`, which fixes its type.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Cell {
+pub enum Cell {
+    /// A whole number.
     Int(i64),
+    /// A number.
     Float(f64),
+    /// A flag.
     Flag(bool),
 }
 

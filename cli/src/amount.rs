@@ -37,6 +37,17 @@ pub(crate) fn figure(value: f64, unit: &str) -> String {
     }
 }
 
+/// A number as a scenario would write it, large and tiny ones in exponents.
+pub(crate) fn exact(value: f64) -> String {
+    let size = value.abs();
+    if size >= 1e7 || (size > 0.0 && size < 1e-4) { format!("{value:e}") } else { value.to_string() }
+}
+
+/// The numbers that are allowed.
+pub(crate) fn range(low: f64, high: f64) -> String {
+    format!("{}\u{2026}{}", exact(low), exact(high))
+}
+
 /// A share between 0 and 1 in percent, with one decimal.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
@@ -120,6 +131,17 @@ mod tests {
     #[track_caller]
     fn check_amount(value: f64, expected: &str) {
         assert_eq!(amount(value), expected);
+    }
+
+    #[test]
+    fn exact_numbers_lose_no_digit() {
+        for (value, expected) in
+            [(0.05, "0.05"), (1e12, "1e12"), (2.5e-5, "2.5e-5"), (0.0, "0"), (-1_000_000.5, "-1000000.5")]
+        {
+            assert_eq!(exact(value), expected);
+            assert_eq!(expected.parse(), Ok(value));
+        }
+        assert_eq!(range(0.0001, 10.0), "0.0001…10");
     }
 
     #[test]

@@ -7,6 +7,11 @@ use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
 use palisade_agents::HostOptions;
 use palisade_lab::load::{DEFAULT_SEED, RunRequest};
 
+use crate::completions::CompletionsArgs;
+use crate::describe::DescribeArgs;
+use crate::docs::DocsArgs;
+use crate::list::ListArgs;
+use crate::new::NewArgs;
 use crate::trouble::Trouble;
 
 const CODES: &str = "Exit codes: 0 done, 1 a broken invariant, a missed expectation or a --fail-if that hit, \
@@ -36,18 +41,34 @@ pub(crate) enum Command {
     Profile(ProfileArgs),
     /// Print the JSON Schema of the scenario file
     Schema,
+    /// Write a first strategy or scenario, to change from there
+    New(NewArgs),
+    /// List scenarios, strategies, parameters, actions and rules
+    List(ListArgs),
+    /// Describe what a name means: a scenario, a strategy, a parameter, an action or a rule
+    Describe(DescribeArgs),
+    /// Write the reference pages into a folder
+    Docs(DocsArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
 }
 
 impl Command {
+    /// When to color what goes wrong.
     pub(crate) fn color(&self) -> ColorChoice {
         match self {
-            Self::Run(args) => args.display.color,
-            Self::Verify(args) => args.display.color,
             Self::Check(args) => args.display.color,
             Self::Test(args) => args.display.color,
             Self::Trace(args) => args.display.color,
+            Self::Run(args) => args.display.color,
+            Self::Verify(args) => args.display.color,
             Self::Profile(args) => args.display.color,
             Self::Schema => ColorChoice::Auto,
+            Self::New(args) => args.coloring().color,
+            Self::List(args) => args.looking.coloring.color,
+            Self::Describe(args) => args.looking.coloring.color,
+            Self::Docs(args) => args.coloring.color,
+            Self::Completions(args) => args.coloring.color,
         }
     }
 }
@@ -131,7 +152,7 @@ pub(crate) struct ProfileArgs {
 /// What goes into a world.
 #[derive(Args, Debug)]
 pub(crate) struct Inputs {
-    /// The scenario file (.ron)
+    /// The scenario file (.ron), or the name of a built-in scenario such as mango_2022
     scenario: PathBuf,
     /// Seed of the first world
     #[arg(long, value_name = "N", env = "PALISADE_SEED", default_value_t = DEFAULT_SEED)]
@@ -159,6 +180,14 @@ pub(crate) struct Display {
     /// Print only the verdict and how to reproduce it
     #[arg(short, long, action = ArgAction::SetTrue)]
     pub(crate) quiet: bool,
+    /// When to color
+    #[arg(long, value_name = "WHEN", env = "PALISADE_COLOR", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+}
+
+/// Colors of commands that have only one way to show their results.
+#[derive(Args, Debug)]
+pub(crate) struct Coloring {
     /// When to color
     #[arg(long, value_name = "WHEN", env = "PALISADE_COLOR", default_value = "auto")]
     pub(crate) color: ColorChoice,

@@ -5,7 +5,12 @@ mod amount;
 mod args;
 mod cases;
 mod check;
+mod completions;
+mod describe;
+mod docs;
 mod exit;
+mod list;
+mod new;
 mod output;
 mod paint;
 mod profile;
@@ -40,6 +45,11 @@ fn main() -> ExitCode {
         Command::Trace(args) => trace::trace(args),
         Command::Profile(args) => profile::profile(args),
         Command::Schema => schema::schema(),
+        Command::New(args) => new::new(args),
+        Command::List(args) => list::list(args),
+        Command::Describe(args) => describe::describe(args),
+        Command::Docs(args) => docs::docs(args),
+        Command::Completions(args) => completions::completions(args),
     };
     let exit = done.unwrap_or_else(|trouble| {
         trouble.show(command.color());

@@ -5,12 +5,16 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle
 /// The widest line of any report.
 pub(crate) const WIDTH: u16 = 100;
 const INDENT: &str = "  ";
+/// A name longer than this is broken after all: the other columns need their room.
+const LONGEST_NAME: usize = 44;
 
 /// How a column stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Align {
     /// Words.
     Left,
+    /// Names, which are never broken.
+    Name,
     /// Numbers.
     Right,
 }
@@ -20,6 +24,7 @@ pub(crate) fn table(columns: &[(&str, Align)], rows: Vec<Vec<String>>) -> String
     if rows.is_empty() {
         return String::new();
     }
+    let constraints: Vec<_> = (0..columns.len()).map(|place| constraint(columns, &rows, place)).collect();
     let mut table = Table::new();
     table
         .load_style(TableStyle::new().header_separator(LineStyle::none().fill('-').junction('-')))
@@ -27,18 +32,29 @@ pub(crate) fn table(columns: &[(&str, Align)], rows: Vec<Vec<String>>) -> String
         .set_width(WIDTH - 2)
         .set_header(columns.iter().map(|(name, _)| *name))
         .add_rows(rows);
-    for (place, (_, align)) in columns.iter().enumerate() {
-        if let Some(column) = table.column_mut(place) {
-            column.set_padding((0, if place + 1 == columns.len() { 0 } else { 1 }));
-            if *align == Align::Right {
-                column.set_cell_alignment(CellAlignment::Right);
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            } else {
-                column.set_constraint(ColumnConstraint::UpperBoundary(Width::Percentage(60)));
-            }
+    for (place, ((_, align), constraint)) in columns.iter().zip(constraints).enumerate() {
+        let Some(column) = table.column_mut(place) else { continue };
+        column.set_padding((0, if place + 1 == columns.len() { 0 } else { 1 }));
+        if *align == Align::Right {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        if let Some(constraint) = constraint {
+            column.set_constraint(constraint);
         }
     }
     table.lines().map(|line| format!("{INDENT}{}\n", line.trim_end())).collect()
+}
+
+/// How wide a column may be: numbers and names as they are, words up to their share, and what is left for the only words.
+fn constraint(columns: &[(&str, Align)], rows: &[Vec<String>], place: usize) -> Option<ColumnConstraint> {
+    let lines = rows.iter().filter_map(|row| row.get(place)).flat_map(|cell| cell.lines());
+    let longest = lines.map(|line| line.chars().count()).max().unwrap_or(0);
+    match columns[place].1 {
+        Align::Right => Some(ColumnConstraint::ContentWidth),
+        Align::Name if longest <= LONGEST_NAME => Some(ColumnConstraint::ContentWidth),
+        Align::Left if columns.iter().filter(|(_, align)| *align == Align::Left).count() == 1 => None,
+        Align::Name | Align::Left => Some(ColumnConstraint::UpperBoundary(Width::Percentage(60))),
+    }
 }
 
 /// `text` in lines of at most a hundred columns, the first after `lead`, the rest below where it began.
@@ -97,6 +113,18 @@ mod tests {
         let text = table(&[("who", Align::Left), ("change", Align::Right)], rows);
         assert!(text.lines().all(|line| line.chars().count() <= usize::from(WIDTH)), "{text}");
         assert!(text.contains("1.00"));
+    }
+
+    #[test]
+    fn names_are_whole_and_words_take_what_is_left() {
+        let rows = vec![vec!["a_name_that_is_long".to_owned(), "word ".repeat(30)]];
+        let text = table(&[("name", Align::Name), ("meaning", Align::Left)], rows);
+        assert!(text.contains("a_name_that_is_long  word"), "{text}");
+        let widest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+        assert!((91..=usize::from(WIDTH)).contains(&widest(&text)), "{text}");
+        let rows = vec![vec!["a_name_without_end_".repeat(9), "word ".repeat(30)]];
+        let text = table(&[("name", Align::Name), ("meaning", Align::Left)], rows);
+        assert!(widest(&text) <= usize::from(WIDTH), "{text}");
     }
 
     #[test]

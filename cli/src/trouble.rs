@@ -7,6 +7,7 @@ use clap::ColorChoice;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use palisade_agents::ScriptProblem;
 use palisade_lab::check::Flaw;
+use palisade_lab::folder::FolderError;
 use palisade_lab::load::LoadError;
 use palisade_lab::run::RunError;
 use palisade_lab::source::Problem;
@@ -180,6 +181,12 @@ impl From<RunError> for Trouble {
             RunError::Output(message) => Self::Usage(message),
             RunError::Load(error) => error.into(),
         }
+    }
+}
+
+impl From<FolderError> for Trouble {
+    fn from(error: FolderError) -> Self {
+        Self::Usage(error.to_string())
     }
 }
 

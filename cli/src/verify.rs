@@ -117,7 +117,7 @@ fn counterfactual(row: &Counterfactual) -> Vec<String> {
 }
 
 /// A change in lines that leave the other columns their room; the path breaks behind a dot, the value nowhere.
-fn narrow(set: &str) -> String {
+pub(crate) fn narrow(set: &str) -> String {
     let path = set.split_once('=').map_or(set, |(path, _)| path);
     let last = path.rfind('.').map_or(0, |dot| dot + 1);
     let (mut text, mut used) = (String::new(), 0);
@@ -149,7 +149,7 @@ fn missed(verification: &Verification) -> String {
     expectations.chain(counterfactuals).filter(|(_, why)| !why.is_empty()).map(because).collect()
 }
 
-fn place(outcome: &str, at: Option<&str>) -> String {
+pub(crate) fn place(outcome: &str, at: Option<&str>) -> String {
     at.map_or_else(|| outcome.to_owned(), |at| format!("{outcome} at {at}"))
 }
 
@@ -159,7 +159,7 @@ fn number(value: f64) -> String {
 }
 
 /// Large numbers among words, written like all others.
-fn readable(text: &str) -> String {
+pub(crate) fn readable(text: &str) -> String {
     let word = |word: &str| match word.parse::<f64>() {
         Ok(value) if value.abs() >= 1_000.0 => number(value),
         Ok(_) | Err(_) => word.to_owned(),

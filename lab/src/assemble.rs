@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use palisade_engine::clock::Clock;
 use palisade_engine::mechanisms;
 use palisade_engine::registry::Registry;
 use palisade_engine::scenario::{AssetSpec, Cohort, FORMAT, Measure, Measures, Role, Scenario, SetupError};
@@ -49,8 +50,8 @@ pub(crate) fn scenario(document: &Document, data: &[(String, PathBuf)]) -> Resul
     let mut found = Found::default();
     check_top(document, &mut found);
     let mut tables = BTreeMap::new();
-    for (name, path) in found.keep(document.tables(data)) {
-        let table = found.keep(read_csv(&path));
+    for (name, file) in found.keep(document.tables(data)) {
+        let table = found.keep(read_csv(&file));
         tables.insert(name, table);
     }
     let assets = assets(document, &mut found);
@@ -64,17 +65,22 @@ pub(crate) fn scenario(document: &Document, data: &[(String, PathBuf)]) -> Resul
         blocks: blocks(document, &mut found),
         data: tables,
         rules: Vec::new(),
-        measures: Measures {
-            probes: measures(document, "probes", &mut found),
-            outcomes: measures(document, "outcomes", &mut found),
-            invariants: measures(document, "invariants", &mut found),
-        },
+        measures: measures(document, &mut found),
     };
     if found.0.is_empty() { Ok(scenario) } else { Err(found.0) }
 }
 
+/// What the scenario's own scripts measure.
+pub(crate) fn measures(document: &Document, found: &mut Found) -> Measures {
+    Measures {
+        probes: scripts(document, "probes", found),
+        outcomes: scripts(document, "outcomes", found),
+        invariants: scripts(document, "invariants", found),
+    }
+}
+
 /// The scripts under a key of the head, by name.
-fn measures(document: &Document, key: &str, found: &mut Found) -> Vec<(String, Measure)> {
+fn scripts(document: &Document, key: &str, found: &mut Found) -> Vec<(String, Measure)> {
     let names = found.keep(named(document, key));
     if names.is_empty() && document.raw(key).is_some() {
         found.keep(document.parse::<BTreeMap<String, Measure>>(key));
@@ -94,7 +100,13 @@ pub(crate) fn optional<T: DeserializeOwned + Default>(document: &Document, path:
     if document.raw(path).is_some() { document.parse(path) } else { Ok(T::default()) }
 }
 
-fn check_top(document: &Document, found: &mut Found) {
+/// The plan of steps.
+pub(crate) fn clock(document: &Document) -> Result<Clock, Problem> {
+    let segments = document.parse("clock")?;
+    Clock::new(segments).map_err(|(index, message)| document.problem(&format!("clock.{index}"), message, None))
+}
+
+pub(crate) fn check_top(document: &Document, found: &mut Found) {
     let keys = document.keys("");
     let unknown = keys.iter().filter(|key| !TOP_LEVEL.contains(&key.as_str()));
     found.0.extend(unknown.map(|key| document.unknown("", key, &TOP_LEVEL)));
@@ -111,7 +123,7 @@ fn format(document: &Document) -> Result<(), Problem> {
     Err(document.problem("format", format!("format {format} is not known"), hint))
 }
 
-fn name(document: &Document) -> Result<String, Problem> {
+pub(crate) fn name(document: &Document) -> Result<String, Problem> {
     let name: String = document.parse("name")?;
     if name.trim().is_empty() || name.chars().any(char::is_control) {
         return Err(document.problem("name", "a scenario needs a printable name", None));
@@ -165,7 +177,8 @@ fn blocks(document: &Document, found: &mut Found) -> BTreeMap<String, String> {
     blocks
 }
 
-fn cohorts(document: &Document, assets: usize, found: &mut Found) -> Vec<(String, Cohort)> {
+/// Everyone of the population and the attackers, with the path of each cohort; `assets` is how many kinds they may hold.
+pub(crate) fn cohorts(document: &Document, assets: usize, found: &mut Found) -> Vec<(String, Cohort)> {
     let mut cohorts: Vec<(String, Cohort)> = Vec::new();
     let mut balances = 0_u64;
     for part in COHORTS {

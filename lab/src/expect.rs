@@ -3,11 +3,14 @@
 use std::fmt;
 
 use palisade_agents::nearest;
+use palisade_engine::registry::{Kind as Thing, Registry};
+use palisade_engine::scenario::Measures;
 use palisade_engine::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::assemble::{Found, optional};
+use crate::load::Figure;
 use crate::source::{Document, Override, Problem, suggestion};
 
 /// What an expected figure rests on.
@@ -168,6 +171,18 @@ pub(crate) struct Names<'a> {
     pub(crate) columns: Vec<&'a str>,
     /// How long the scenario runs.
     pub(crate) length: Span,
+}
+
+impl<'a> Names<'a> {
+    /// The names of these figures, and the columns of mechanisms and of the scenario's own scripts.
+    pub(crate) fn of(figures: &'a [Figure], (registry, own): (&Registry, &'a Measures), length: Span) -> Self {
+        let declared = registry.probes.iter().filter(|probe| probe.kind == Thing::Protocol).map(|probe| probe.name);
+        Self {
+            outcomes: figures.iter().map(|figure| figure.name.as_str()).collect(),
+            columns: declared.chain(own.probes.iter().map(|(name, _)| name.as_str())).collect(),
+            length,
+        }
+    }
 }
 
 /// Reads and checks `expect`, `counterfactuals` and `fitted`.

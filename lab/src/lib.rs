@@ -6,8 +6,11 @@ pub mod check;
 mod command;
 mod details;
 mod expect;
+pub mod folder;
+pub mod inventory;
 pub mod load;
 pub mod profile;
+pub mod reference;
 pub mod report;
 pub mod run;
 #[cfg(test)]
@@ -23,4 +26,5 @@ mod track;
 pub mod verify;
 mod world;
 
+pub use command::quoted as shell_word;
 pub use session::on_large_stack;

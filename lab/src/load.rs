@@ -7,8 +7,8 @@ use palisade_agents::{HostOptions, Library, ScriptHost, ScriptProblem, evaluate_
 use palisade_engine::clock::Clock;
 use palisade_engine::ledger::Ledger;
 use palisade_engine::mechanism::Assets;
-use palisade_engine::registry::{Kind, Registry};
-use palisade_engine::scenario::{Role, Scenario, SetupError};
+use palisade_engine::registry::Registry;
+use palisade_engine::scenario::{Measures, Role, Scenario, SetupError};
 use palisade_engine::units::Amount;
 use palisade_engine::{Options, Simulation, mechanisms};
 
@@ -45,14 +45,14 @@ impl Figure {
 }
 
 /// The figures of a run: those of the mechanisms, those of the run itself, those of the scenario.
-fn figures(simulation: &Simulation, scenario: &Scenario) -> Vec<Figure> {
-    let mechanisms = simulation.registry().outcomes.iter();
+pub(crate) fn figures(registry: &Registry, measures: &Measures) -> Vec<Figure> {
+    let mechanisms = registry.outcomes.iter();
     let mut figures: Vec<Figure> =
         mechanisms.map(|outcome| Figure::new(outcome.name, outcome.unit, outcome.doc)).collect();
     let loss = "What everyone but the attackers lost beyond the paired world without them.";
     figures.push(Figure::new(LOSS_CAUSED, "coins", loss));
     figures.push(Figure::new(FAULTS, "faults", "Failures of strategies."));
-    let own = scenario.measures.outcomes.iter();
+    let own = measures.outcomes.iter();
     figures.extend(own.map(|(name, measure)| Figure::new(name, &measure.unit, &measure.doc)));
     figures
 }
@@ -60,7 +60,7 @@ fn figures(simulation: &Simulation, scenario: &Scenario) -> Vec<Figure> {
 /// What to run.
 #[derive(Clone, Debug)]
 pub struct RunRequest {
-    /// The scenario file.
+    /// The scenario file, or the name of a built-in scenario.
     pub scenario: PathBuf,
     /// `--set path=value`, in order.
     pub sets: Vec<Override>,
@@ -223,7 +223,7 @@ pub(crate) struct Wrong {
 
 impl Wrong {
     /// What a user is told of first: the problem that stands first in the files.
-    fn first(mut self) -> LoadError {
+    pub(crate) fn first(mut self) -> LoadError {
         self.scenario.sort_by_key(|problem| problem.place().offset);
         match (self.scenario.into_iter().next(), self.scripts.is_empty()) {
             (Some(problem), _) => problem.into(),
@@ -283,21 +283,10 @@ pub(crate) fn read(request: &RunRequest) -> Result<Loaded, Wrong> {
     check_supply(&document, &simulation)?;
     let host = ScriptHost::new(&library, &scenario, &simulation, request.host);
     let mut wrong = host.err().map_or_else(Wrong::default, |error| explain(&document, error));
-    let outcomes = figures(&simulation, &scenario);
+    let outcomes = figures(simulation.registry(), &scenario.measures);
     check_condition(request, &outcomes)?;
-    let clock = Clock::new(scenario.clock.clone())
-        .map_err(|(index, message)| document.problem(&format!("clock.{index}"), message, None))?;
-    let probes = &simulation.registry().probes;
-    let names = Names {
-        outcomes: outcomes.iter().map(|outcome| &*outcome.name).collect(),
-        columns: probes
-            .iter()
-            .filter(|probe| probe.kind == Kind::Protocol)
-            .map(|probe| probe.name)
-            .chain(scenario.measures.probes.iter().map(|(name, _)| &**name))
-            .collect(),
-        length: clock.length(),
-    };
+    let clock = assemble::clock(&document)?;
+    let names = Names::of(&outcomes, (simulation.registry(), &scenario.measures), clock.length());
     let expectations = expect::read(&document, &names).unwrap_or_else(|mut problems| {
         wrong.scenario.append(&mut problems);
         Expectations::default()
@@ -369,10 +358,10 @@ fn digest(document: &Document, data: &[(String, PathBuf)]) -> Result<String, Pro
     }
     let mut hasher = blake3::Hasher::new();
     hasher.update(document.hash().as_bytes());
-    for (name, path) in tables {
-        let unreadable = |error: std::io::Error| Problem::file(path.display().to_string(), error.to_string());
+    for (name, file) in tables {
+        let unreadable = |error: std::io::Error| Problem::file(file.shown(), error.to_string());
         hasher.update(blake3::hash(name.as_bytes()).as_bytes());
-        hasher.update(blake3::hash(&std::fs::read(&path).map_err(unreadable)?).as_bytes());
+        hasher.update(blake3::hash(&file.bytes().map_err(unreadable)?).as_bytes());
     }
     Ok(hasher.finalize().to_hex().to_string())
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use palisade_agents::{Library, ParamKind, ScriptHost, Shelf, Strategy, Verdict, cases, check, params};
+use palisade_agents::{Library, ParamKind, ScriptHost, Shelf, Strategy, Verdict, cases, check, outline};
 use palisade_engine::mechanisms::ALL;
 use palisade_engine::registry::{Kind, Registry};
 use palisade_engine::scenario::{Amounts, AssetSpec, Cohort, Role, Scenario};
@@ -74,7 +74,7 @@ fn scenario(tested: &Strategy, process: &str) -> Scenario {
         actors.bind.insert("vault".into(), "nodes".into());
     }
     let library = Library::load(&[]).expect("the library");
-    for param in params(&library, tested).expect("a sound strategy") {
+    for param in outline(&library, tested).expect("a sound strategy").params {
         match param.kind {
             ParamKind::Thing { kind: Kind::Parameter, .. } => {
                 actors.bind.insert(param.name, "protocol.markets.TOK-PERP.imr".into());
@@ -130,7 +130,7 @@ fn every_strategy_is_sound_and_says_what_it_is() {
         assert_eq!(strategy.shelf, Shelf::Strategy);
         assert!(strategy.card.source.is_some(), "{} names no source", strategy.file);
         assert!(strategy.text.lines().all(|line| line.chars().count() <= 140), "{} has long lines", strategy.file);
-        for param in params(&library, strategy).expect("a sound strategy") {
+        for param in outline(&library, strategy).expect("a sound strategy").params {
             assert!(!param.doc.is_empty(), "`{}` of {} is not explained", param.name, strategy.file);
         }
     }

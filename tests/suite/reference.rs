@@ -5,24 +5,31 @@ use std::path::Path;
 
 use palisade_engine::mechanisms::ALL;
 use palisade_engine::registry::Registry;
-use palisade_lab::schema;
-use palisade_tests::reference::pages;
+use palisade_lab::reference::{DEFINITIONS, generated, pages};
 
 #[test]
 fn reference_pages_are_current() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference");
-    let scenario = schema::page(&schema::built_in());
-    for (name, expected) in pages().into_iter().chain([("scenario.md", scenario)]) {
-        let path = folder.join(name);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let definitions = pages().into_iter().filter(|(name, _)| *name == DEFINITIONS);
+    let of_folder = |folder: &'static str| move |(name, text)| (format!("{folder}/{name}"), text);
+    let all = generated().into_iter().map(of_folder("docs/reference")).chain(definitions.map(of_folder("scripts")));
+    for (name, expected) in all {
+        let path = root.join(&name);
         if std::env::var_os("PALISADE_BLESS").is_some() {
             std::fs::write(&path, &expected).expect("a writable checkout");
         }
         let found = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            found == expected,
-            "docs/reference/{name} is out of date: run PALISADE_BLESS=1 cargo test -p palisade-tests"
-        );
+        assert!(found == expected, "{name} is out of date: run PALISADE_BLESS=1 cargo test -p palisade-tests");
     }
+}
+
+#[test]
+fn every_page_of_the_folder_travels_with_the_program() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference");
+    let entries = std::fs::read_dir(folder).expect("the pages").map(|entry| entry.expect("an entry").file_name());
+    let found: BTreeSet<String> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
+    let pages = pages().into_iter().map(|(name, _)| name.to_owned());
+    assert_eq!(pages.filter(|name| name.ends_with(".md")).collect::<BTreeSet<_>>(), found);
 }
 
 #[test]

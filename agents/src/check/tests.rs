@@ -427,7 +427,7 @@ fn every_embedded_strategy_is_clean() {
     for strategy in library.strategies() {
         let found = check(&library, strategy, &registry);
         assert!(found.is_empty(), "{}", crate::problem::LoadError::Script(found));
-        let declared = params(&library, strategy).unwrap();
+        let declared = crate::outline(&library, strategy).unwrap().params;
         assert!(declared.iter().all(|param| !param.doc.is_empty()), "{}: undocumented parameter", strategy.name);
         let decide =
             strategy.text.lines().skip_while(|line| !line.starts_with("fn decide")).position(|line| line == "}");

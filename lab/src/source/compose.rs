@@ -1,10 +1,12 @@
 //! Reading a scenario file and putting the files it names in their places. A path resolves from the
 //! file it stands in and, links followed, stays under the scenario's root.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
+use super::built_in::{self, BuiltIn};
+use super::file::SourceFile;
 use super::home::{Home, NOT_A_FILE, Refused, neighbor};
 use super::problem::{Problem, Source};
 use super::text::{Composed, Patch};
@@ -16,27 +18,51 @@ pub(super) const PARTS: [&str; 4] = ["protocol", "market", "population", "attack
 /// The largest scenario file, and the largest composed text, in bytes.
 const MAX_BYTES: usize = 4 << 20;
 
-/// The top file and where its relative paths start.
+/// The file at a path, or the built-in scenario that the path is the name of, and where its relative paths start.
 pub(super) fn top(path: &Path) -> Result<(Source, Home), Problem> {
+    if let Some(scenario) = built_in::asked_for(path) {
+        return top_of(scenario);
+    }
     let shown = path.display().to_string();
     let unreadable = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Problem::file(&shown, "no such file")
-            .with_help(neighbor(path).map(|name| format!("did you mean `{}`?", path.with_file_name(name).display()))),
+        io::ErrorKind::NotFound => Problem::file(&shown, "no such file").with_help(meant(path)),
         _ => Problem::file(&shown, format!("cannot be read: {error}")),
     };
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Problem::file(&shown, "is not a regular file"));
     }
     let home = Home::of(path).map_err(unreadable)?;
-    Ok((read(path, &shown)?, home))
+    Ok((read(&SourceFile::on_disk(path, shown))?, home))
 }
 
-fn read(path: &Path, shown: &str) -> Result<Source, Problem> {
-    let unreadable = |error: io::Error| Problem::file(shown, format!("cannot be read: {error}"));
-    let file = File::open(path).map_err(unreadable)?;
+/// A scenario that travels with the program.
+pub(super) fn top_of(scenario: BuiltIn) -> Result<(Source, Home), Problem> {
+    Ok((read(&SourceFile::from(scenario))?, Home::of_built_in(scenario)))
+}
+
+/// What an absent file was perhaps meant to be: one beside it, or a scenario that needs no file.
+fn meant(path: &Path) -> Option<String> {
+    let beside = neighbor(path).map(|name| format!("did you mean `{}`?", path.with_file_name(name).display()));
+    let built_in = built_in::perhaps(path).map(|name| format!("the built-in scenario `{name}`"));
+    match (beside, built_in) {
+        (Some(beside), Some(built_in)) => Some(format!("{beside} or {built_in}?")),
+        (None, Some(built_in)) => Some(format!("did you mean {built_in}?")),
+        (None, None) if is_word(path) => Some("`palisade list scenarios` names the built-in ones".to_owned()),
+        (beside, None) => beside,
+    }
+}
+
+/// Whether it looks like the name of a built-in scenario rather than a file.
+fn is_word(path: &Path) -> bool {
+    path.components().count() == 1 && path.extension().is_none()
+}
+
+fn read(file: &SourceFile) -> Result<Source, Problem> {
+    let unreadable = |error: io::Error| Problem::file(file.shown(), format!("cannot be read: {error}"));
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    decode(shown, &bytes)
+    let start = file.open().map_err(unreadable)?;
+    start.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    decode(file.shown(), &bytes)
 }
 
 /// The text of a file, without a byte order mark.
@@ -117,8 +143,7 @@ fn file(composed: &Composed, at: Span, relative: &str, home: Option<&Home>) -> R
         return Err(composed.problem(at, NOT_A_FILE));
     };
     let refused = |(message, help): Refused| composed.problem(at, message).with_help(help);
-    let (real, shown) = home.resolve(relative).map_err(refused)?;
-    let source = read(&real, &shown)?;
+    let source = read(&home.resolve(relative).map_err(refused)?)?;
     let whole = Composed::new(source.clone());
     let tree = whole.check()?;
     match tree.name.as_deref() {

@@ -3,9 +3,11 @@
 //! [`Document::parse`]; what a scenario means is decided elsewhere, with [`Document::problem`] and
 //! [`Document::unknown`] to say what is wrong with it and where.
 
+mod built_in;
 mod compose;
 mod culprit;
 mod edit;
+mod file;
 mod home;
 mod lexeme;
 mod number;
@@ -27,7 +29,9 @@ use problem::Source;
 use text::Composed;
 use tree::{Node, Walk};
 
+pub use built_in::{BuiltIn, built_in};
 pub use edit::TOP_LEVEL;
+pub use file::SourceFile;
 pub use overrides::Override;
 pub(crate) use problem::suggestion;
 pub use problem::{Place, Problem};
@@ -45,9 +49,18 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads a scenario file with the files it includes, and applies overrides in order.
+    /// Reads a scenario file with the files it includes, and applies overrides in order. Where there is no such file, the
+    /// name of a built-in scenario will do.
     pub fn load(path: &Path, sets: &[Override]) -> Result<Self, Problem> {
-        let (source, home) = compose::top(path)?;
+        Document::of(compose::top(path)?, sets)
+    }
+
+    /// Reads a scenario that travels with the program.
+    pub fn load_built_in(scenario: BuiltIn) -> Result<Self, Problem> {
+        Document::of(compose::top_of(scenario)?, &[])
+    }
+
+    fn of((source, home): (Source, Home), sets: &[Override]) -> Result<Self, Problem> {
         Document::compose(source, Some(home), sets)
     }
 
@@ -130,10 +143,10 @@ impl Document {
         self.composed.problem(span, format!("unknown `{key}`{}", within(path))).with_help(suggestion(key, known))
     }
 
-    /// The CSV file of every name under `data`, relative to the working folder; `given` (`--data
-    /// NAME=FILE`) may add names and wins over the scenario.
-    pub fn tables(&self, given: &[(String, PathBuf)]) -> Result<BTreeMap<String, PathBuf>, Problem> {
-        table::paths(&self.composed, &self.tree, self.home.as_ref(), given)
+    /// The CSV file of every name under `data`; `given` (`--data NAME=FILE`, relative to the working folder) may add names
+    /// and wins over the scenario.
+    pub fn tables(&self, given: &[(String, PathBuf)]) -> Result<BTreeMap<String, SourceFile>, Problem> {
+        table::files(&self.composed, &self.tree, self.home.as_ref(), given)
     }
 }
 
@@ -220,6 +233,38 @@ mod tests {
         assert_eq!(read_csv(&tables["A"]).unwrap()["x"], [1.0]);
         let absent = document.tables(&given("none.csv")).unwrap_err();
         assert!(absent.to_string().starts_with("--data B="), "{absent}");
+    }
+
+    #[test]
+    fn a_built_in_scenario_is_what_its_file_is_with_its_data() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+        for scenario in built_in() {
+            let carried = Document::load_built_in(scenario).unwrap();
+            let from_disk = Document::load(&folder.join(scenario.path()), &[]).unwrap();
+            assert_eq!(carried.hash(), from_disk.hash(), "{}", scenario.path());
+            let bytes = |document: &Document| {
+                let tables = document.tables(&[]).unwrap();
+                tables.into_iter().map(|(name, file)| (name, file.bytes().unwrap())).collect::<Vec<_>>()
+            };
+            assert_eq!(bytes(&carried), bytes(&from_disk), "{}", scenario.path());
+        }
+        assert!(Document::load(Path::new("crash"), &[]).unwrap().tables(&[]).unwrap()["eth"].path().is_none());
+    }
+
+    #[test]
+    fn a_file_comes_before_a_built_in_scenario_and_a_missing_one_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("calm");
+        std::fs::write(&own, "(name: \"mine\")").unwrap();
+        assert_eq!(Document::load(&own, &[]).unwrap().raw("name"), Some("\"mine\""));
+        let help = |name: &str| {
+            let problem = Document::load(&folder.path().join(name), &[]).unwrap_err();
+            assert_eq!(problem.message(), "no such file");
+            problem.help().map(|help| help.replace(&format!("{}/", folder.path().display()), ""))
+        };
+        assert_eq!(help("clam").as_deref(), Some("did you mean `calm`? or the built-in scenario `calm`?"));
+        assert_eq!(help("mango.ron").as_deref(), Some("did you mean the built-in scenario `mango_2022`?"));
+        assert_eq!(help("nothing_like_it.ron"), None);
     }
 
     proptest! {

@@ -1,8 +1,9 @@
 //! The CSV files of a scenario: which file each name stands for, and their columns as numbers.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::file::SourceFile;
 use super::home::{Home, NOT_A_FILE};
 use super::problem::Problem;
 use super::text::Composed;
@@ -14,28 +15,29 @@ const MAX_BYTES: u64 = 256 << 20;
 
 /// The file of every name under `data`, where `given` (from `--data NAME=FILE`) wins over the
 /// scenario.
-pub(super) fn paths(
+pub(super) fn files(
     composed: &Composed,
     tree: &Node,
     home: Option<&Home>,
     given: &[(String, PathBuf)],
-) -> Result<BTreeMap<String, PathBuf>, Problem> {
-    let mut paths = BTreeMap::new();
-    for (name, file) in given {
-        let shown = || format!("--data {name}={}", file.display());
-        regular(file).map_err(|message| Problem::file(shown(), message))?;
-        paths.insert(name.clone(), file.clone());
+) -> Result<BTreeMap<String, SourceFile>, Problem> {
+    let mut files = BTreeMap::new();
+    for (name, path) in given {
+        let shown = || format!("--data {name}={}", path.display());
+        let file = SourceFile::on_disk(path, path.display().to_string());
+        file.check(MAX_BYTES).map_err(|message| Problem::file(shown(), message))?;
+        files.insert(name.clone(), file);
     }
     for entry in tree.find("data").map(Node::entries).unwrap_or_default() {
-        if !paths.contains_key(&entry.key) {
-            paths.insert(entry.key.clone(), listed(composed, entry, home)?);
+        if !files.contains_key(&entry.key) {
+            files.insert(entry.key.clone(), listed(composed, entry, home)?);
         }
     }
-    Ok(paths)
+    Ok(files)
 }
 
 /// The file that the scenario itself names.
-fn listed(composed: &Composed, entry: &Entry, home: Option<&Home>) -> Result<PathBuf, Problem> {
+fn listed(composed: &Composed, entry: &Entry, home: Option<&Home>) -> Result<SourceFile, Problem> {
     let relative: String = typed::parse(composed, &entry.value)?;
     let instead = format!("or give it as --data {}=FILE", entry.key);
     let problem = |message: String, help: Option<String>| {
@@ -45,22 +47,11 @@ fn listed(composed: &Composed, entry: &Entry, home: Option<&Home>) -> Result<Pat
     let Some(home) = home else {
         return Err(problem(NOT_A_FILE.to_owned(), None));
     };
-    let (real, shown) = home.resolve(&relative).map_err(|(message, help)| problem(message, help))?;
-    match regular(&real) {
-        Ok(()) => Ok(PathBuf::from(shown)),
+    let file = home.resolve(&relative).map_err(|(message, help)| problem(message, help))?;
+    match file.check(MAX_BYTES) {
+        Ok(()) => Ok(file),
         Err(message) => Err(problem(format!("`{relative}` {message}"), None)),
     }
-}
-
-fn regular(path: &Path) -> Result<(), String> {
-    let about = std::fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
-    if !about.is_file() {
-        return Err("is not a regular file".to_owned());
-    }
-    if about.len() > MAX_BYTES {
-        return Err("is larger than 256 MiB".to_owned());
-    }
-    std::fs::File::open(path).map(drop).map_err(|error| format!("cannot be read: {error}"))
 }
 
 /// The numeric columns of a CSV file with a header row.
@@ -68,14 +59,15 @@ fn regular(path: &Path) -> Result<(), String> {
 /// A column is numeric when its first cell is a number or a date, and then all its cells must be.
 /// Dates, `2022-10-11` or `2022-10-11T22:00:00Z`, become seconds since 1970. Every other column is
 /// left out.
-pub fn read_csv(path: &Path) -> Result<BTreeMap<String, Vec<f64>>, Problem> {
-    let shown = path.display().to_string();
-    regular(path).map_err(|message| Problem::file(&shown, message))?;
-    let fail = |error: csv::Error| unreadable(&shown, &error);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(fail)?;
+pub fn read_csv(file: &SourceFile) -> Result<BTreeMap<String, Vec<f64>>, Problem> {
+    let shown = file.shown();
+    file.check(MAX_BYTES).map_err(|message| Problem::file(shown, message))?;
+    let fail = |error: csv::Error| unreadable(shown, &error);
+    let start = file.open().map_err(|error| fail(error.into()))?;
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(start);
     let header = reader.headers().map_err(fail)?.clone();
     if let Some(name) = twice(&header) {
-        return Err(Problem::line(&shown, 1, format!("column `{name}` is given twice")));
+        return Err(Problem::line(shown, 1, format!("column `{name}` is given twice")));
     }
     let mut columns = vec![Some(Vec::new()); header.len()];
     let mut record = csv::StringRecord::new();
@@ -83,7 +75,7 @@ pub fn read_csv(path: &Path) -> Result<BTreeMap<String, Vec<f64>>, Problem> {
         let line = record.position().map_or(0, csv::Position::line);
         for ((column, cell), name) in columns.iter_mut().zip(&record).zip(&header) {
             take(column, cell)
-                .map_err(|what| Problem::line(&shown, line, format!("column `{name}`: `{cell}` is not {what}")))?;
+                .map_err(|what| Problem::line(shown, line, format!("column `{name}`: `{cell}` is not {what}")))?;
         }
     }
     let columns = header.iter().zip(columns);
@@ -176,7 +168,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.csv");
         std::fs::write(&path, text).unwrap();
-        read_csv(&path)
+        read_csv(&SourceFile::on_disk(&path, "x.csv"))
     }
 
     #[track_caller]
@@ -229,7 +221,7 @@ mod tests {
     #[test]
     fn a_folder_is_not_a_table() {
         let folder = tempfile::tempdir().unwrap();
-        let problem = read_csv(folder.path()).unwrap_err();
+        let problem = read_csv(&SourceFile::on_disk(folder.path(), "x")).unwrap_err();
         assert_eq!(problem.message(), "is not a regular file");
         assert_eq!(problem.place().line, 0);
     }

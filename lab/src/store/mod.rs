@@ -9,11 +9,12 @@ mod table;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use palisade_engine::frame::Frame;
 use serde::Serialize;
 
+use crate::folder::{FolderError, NewFolder};
 use crate::load::Loaded;
 use crate::report::Report;
 use crate::run::RunError;
@@ -25,8 +26,7 @@ pub(crate) const SCHEMA: u32 = 1;
 /// A run directory being written.
 #[derive(Debug)]
 pub(crate) struct Store {
-    target: PathBuf,
-    partial: PathBuf,
+    folder: NewFolder,
     hashes: [(&'static str, String); 2],
 }
 
@@ -98,14 +98,10 @@ impl Store {
     /// Begins a run directory; what exists is left alone, unless it is an empty directory.
     pub(crate) fn create(target: &Path, loaded: &Loaded) -> Result<Self, RunError> {
         Table::check_available()?;
-        let name = target.file_name().ok_or_else(|| wrong(target, "is not the name of a directory"))?;
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        refuse_occupied(target)?;
-        let partial = folder.join(format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()));
-        fs::create_dir_all(folder).and_then(|()| fs::create_dir(&partial)).map_err(|error| wrong(&partial, error))?;
+        let folder = NewFolder::create(target)?;
         let hashes =
             [("scenario_hash", loaded.scenario_hash().to_owned()), ("scripts_hash", loaded.scripts_hash().to_owned())];
-        Ok(Self { target: target.to_owned(), partial, hashes })
+        Ok(Self { folder, hashes })
     }
 
     /// The tables of the world at a place of the run.
@@ -115,30 +111,17 @@ impl Store {
 
     /// Writes the manifest and puts the directory in its place.
     pub(crate) fn finish(self, manifest: Manifest) -> Result<(), RunError> {
-        let mut text = serde_json::to_string_pretty(&manifest).map_err(|error| wrong(&self.target, error))?;
+        let target = self.folder.target();
+        let mut text = serde_json::to_string_pretty(&manifest).map_err(|error| wrong(target, error))?;
         text.push('\n');
-        fs::write(self.partial.join("manifest.json"), text).map_err(|error| wrong(&self.partial, error))?;
-        refuse_occupied(&self.target)?;
-        if self.target.is_dir() {
-            fs::remove_dir(&self.target).map_err(|error| wrong(&self.target, error))?;
-        }
-        fs::rename(&self.partial, &self.target).map_err(|error| wrong(&self.target, error))
+        fs::write(self.folder.path().join("manifest.json"), text).map_err(|error| wrong(target, error))?;
+        Ok(self.folder.put()?)
     }
 }
 
-impl Drop for Store {
-    fn drop(&mut self) {
-        // Gone already when the run was put in place; a remainder that cannot be removed says `partial` in its name.
-        let _ = fs::remove_dir_all(&self.partial);
-    }
-}
-
-fn refuse_occupied(target: &Path) -> Result<(), RunError> {
-    match fs::read_dir(target).map(|mut entries| entries.next().is_none()) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(wrong(target, "is not empty: a run is written into a directory of its own")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !target.is_symlink() => Ok(()),
-        Err(_) => Err(wrong(target, "exists and is not a directory")),
+impl From<FolderError> for RunError {
+    fn from(error: FolderError) -> Self {
+        Self::Output(error.to_string())
     }
 }
 
@@ -149,11 +132,11 @@ fn wrong(path: &Path, what: impl std::fmt::Display) -> RunError {
 impl WorldTables<'_> {
     /// Adds rows to their table.
     pub(crate) fn add(&mut self, frame: &Frame) -> Result<(), RunError> {
-        let failed = |error| wrong(&self.store.target, error);
+        let failed = |error| wrong(self.store.folder.target(), error);
         if let Some(table) = self.tables.get_mut(frame.table) {
             return table.add(frame).map_err(failed);
         }
-        let folder = self.store.partial.join(frame.table);
+        let folder = self.store.folder.path().join(frame.table);
         fs::create_dir_all(&folder).map_err(|error| wrong(&folder, error))?;
         let mut footer = vec![("schema".to_owned(), SCHEMA.to_string()), ("seed".to_owned(), self.seed.to_string())];
         footer.extend(self.store.hashes.iter().map(|(name, hash)| ((*name).to_owned(), hash.clone())));
@@ -168,9 +151,9 @@ impl WorldTables<'_> {
     pub(crate) fn close(self) -> Result<Vec<Written>, RunError> {
         let mut written = Vec::new();
         for (name, table) in self.tables {
-            let rows = table.finish().map_err(|error| wrong(&self.store.target, error))?;
+            let rows = table.finish().map_err(|error| wrong(self.store.folder.target(), error))?;
             let path = format!("{name}/part-{}.parquet", self.seed);
-            let file = self.store.partial.join(&path);
+            let file = self.store.folder.path().join(&path);
             let mut hasher = blake3::Hasher::new();
             let bytes = fs::File::open(&file).and_then(|mut file| std::io::copy(&mut file, &mut hasher));
             let bytes = bytes.map_err(|error| wrong(&file, error))?;
@@ -183,6 +166,8 @@ impl WorldTables<'_> {
 #[cfg(all(test, feature = "parquet"))]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::path::PathBuf;
+
     use polars_io::SerReader;
     use polars_io::parquet::read::ParquetReader;
 

@@ -1,19 +1,37 @@
-//! The reference pages under `docs/reference`, derived from what the mechanisms declare.
+//! The reference pages: those under `docs/reference` that are derived from what the mechanisms declare, and those written
+//! by hand, which travel with the program.
 
-use std::fmt::Write;
-
-use palisade_engine::action::{ArgKind, Receiver, Who};
+use palisade_agents::definitions;
 use palisade_engine::mechanisms::ALL;
 use palisade_engine::probe::STEP_TABLES;
 use palisade_engine::registry::{Kind, Registry};
-use palisade_engine::scenario::Role;
 use palisade_engine::view::{FieldKind, OwnScope};
 
-/// File name and content of every generated page.
+use crate::inventory::{Action, ActionArg, Parameter, Rule, noun};
+use crate::schema;
+
+/// Pages that people wrote.
+const WRITTEN: [(&str, &str); 2] = [
+    ("scripts.md", include_str!("../../docs/reference/scripts.md")),
+    ("json.md", include_str!("../../docs/reference/json.md")),
+];
+
+/// The definitions of the script API for editors.
+pub const DEFINITIONS: &str = "palisade.d.rhai";
+
+/// File name and text of every page, in the order in which to read them, and of [`DEFINITIONS`].
 #[must_use]
 pub fn pages() -> Vec<(&'static str, String)> {
+    let written = WRITTEN.into_iter().map(|(name, text)| (name, text.to_owned()));
+    written.chain(generated()).chain([(DEFINITIONS, definitions(&Registry::of(&ALL)))]).collect()
+}
+
+/// File name and text of the pages that are derived from the registry.
+#[must_use]
+pub fn generated() -> Vec<(&'static str, String)> {
     let registry = Registry::of(&ALL);
     vec![
+        ("scenario.md", schema::page(&schema::built_in())),
         ("parameters.md", parameters(&registry)),
         ("actions.md", actions(&registry)),
         ("view.md", view(&registry)),
@@ -37,46 +55,21 @@ fn page(title: &str, intro: &str, header: &str, rows: impl IntoIterator<Item = S
 }
 
 fn parameters(registry: &Registry) -> String {
-    let rows = registry.params.iter().map(|param| {
-        let key = if param.kind == Kind::Protocol { param.name.to_owned() } else { format!("NAME.{}", param.name) };
-        let (low, high) = param.bounds;
-        format!("| `{}.{key}` | {} | {} | {low}…{high} | {} |", param.block, param.unit, (param.default)(), param.doc)
-    });
+    let rows =
+        registry.params.iter().map(Parameter::of).map(|Parameter { path, unit, default, low, high, doc, .. }| {
+            format!("| `{path}` | {unit} | {default} | {low}…{high} | {doc} |")
+        });
     let intro = "Every risk parameter, settable in a scenario or with `--set path=value`.";
     page("Risk parameters", intro, "| path | unit | default | bounds | meaning |", rows)
 }
 
 fn actions(registry: &Registry) -> String {
-    let rows = registry.actions.iter().map(|action| {
-        let receiver = match action.receiver {
-            Receiver::Me => "me",
-            Receiver::Account => "me.account(i)",
-        };
-        let mut args = String::new();
-        let mut meanings = String::new();
-        for arg in action.args {
-            let kind = match arg.kind {
-                ArgKind::Amount => format!("{}, `all` or `fraction(x)`", arg.unit),
-                ArgKind::Number => arg.unit.to_owned(),
-                ArgKind::Handle(kind) => format!("{kind:?}").to_lowercase(),
-            };
-            let _ = write!(args, "{}{}", if args.is_empty() { "" } else { ", " }, arg.name);
-            let _ = write!(meanings, " `{}`: {} ({kind}).", arg.name, arg.doc.trim_end_matches('.'));
-        }
-        let who = match action.who {
-            Who::Everyone => "everyone".to_owned(),
-            Who::Public(roles) => names(roles.iter().chain([&Role::Attacker])),
-            Who::Appointed(roles) => names(roles),
-        };
-        format!("| `{receiver}.{}({args})` | {who} | {}{meanings} |", action.name, action.doc)
+    let rows = registry.actions.iter().map(Action::of).map(|Action { call, who, doc, args, .. }| {
+        let meaning = |arg: &ActionArg| format!(" `{}`: {} ({}).", arg.name, arg.doc, arg.takes);
+        format!("| `{call}` | {who} | {doc}{} |", args.iter().map(meaning).collect::<String>())
     });
     let intro = "What strategies can ask for. An action takes effect whole or is refused with a reason.";
     page("Actions", intro, "| call | who | meaning |", rows)
-}
-
-fn names<'a>(roles: impl IntoIterator<Item = &'a Role>) -> String {
-    let names: Vec<&str> = roles.into_iter().map(|role| role.name()).collect();
-    names.join(", ")
 }
 
 fn view(registry: &Registry) -> String {
@@ -96,7 +89,7 @@ fn view(registry: &Registry) -> String {
         let unit = match field.kind {
             FieldKind::Number => field.unit.to_owned(),
             FieldKind::Flag => "flag".to_owned(),
-            FieldKind::Handle(kind) => format!("{kind:?}").to_lowercase(),
+            FieldKind::Handle(kind) => noun(kind),
         };
         format!("| {record} | `{}` | {unit} | {} |", field.name, field.doc)
     });
@@ -135,6 +128,7 @@ fn outcomes(registry: &Registry) -> String {
 }
 
 fn rules(registry: &Registry) -> String {
-    let rows = registry.rules.iter().map(|rule| format!("| {:?} | `{}` | {} |", rule.kind, rule.name, rule.doc));
+    let rows = registry.rules.iter().map(Rule::of);
+    let rows = rows.map(|Rule { name, decides, doc, .. }| format!("| {decides} | `{name}` | {doc} |"));
     page("Rules", "Formulas that a scenario chooses by name.", "| decides | name | meaning |", rows)
 }

@@ -14,7 +14,7 @@ use crate::cases;
 use crate::catalog::Catalog;
 use crate::constants;
 use crate::declare::{self, Declarations};
-use crate::draft::Draft;
+use crate::draft::{Draft, When};
 use crate::infer::{Finding, Inference, Layout};
 use crate::library::{Library, Shelf, Strategy};
 use crate::measure;
@@ -102,11 +102,11 @@ fn misfit(hook: Hook, returns: Type) -> Option<&'static str> {
 #[must_use]
 pub fn check(library: &Library, strategy: &Strategy, registry: &Registry) -> Vec<ScriptProblem> {
     let catalog = Rc::new(Catalog::of(registry));
-    checked(library, strategy, &catalog, &Packages::new()).err().unwrap_or_default()
+    checked(library, strategy, &catalog, (&Packages::new(), library.containment())).err().unwrap_or_default()
 }
 
-pub(crate) fn loading_sandbox(packages: &Packages) -> Sandbox {
-    let mut sandbox = Sandbox::new(packages, HostOptions::default());
+pub(crate) fn loading_sandbox(packages: &Packages, options: HostOptions) -> Sandbox {
+    let mut sandbox = Sandbox::new(packages, options);
     declare::register(&mut sandbox.engine);
     cases::register(&mut sandbox.engine);
     sandbox
@@ -114,6 +114,7 @@ pub(crate) fn loading_sandbox(packages: &Packages) -> Sandbox {
 
 pub(crate) fn declarations(draft: &Draft, sandbox: &mut Sandbox) -> Result<Declarations, ScriptProblem> {
     let ast = draft.compile(&mut sandbox.engine)?;
+    sandbox.watch(&draft.copies(When::Loaded));
     declare::evaluate(draft, sandbox, &ast)
 }
 
@@ -122,13 +123,13 @@ pub(crate) fn checked(
     library: &Library,
     strategy: &Strategy,
     catalog: &Catalog,
-    packages: &Packages,
+    (packages, options): (&Packages, HostOptions),
 ) -> Result<Checked, Vec<ScriptProblem>> {
-    let mut sandbox = loading_sandbox(packages);
+    let mut sandbox = loading_sandbox(packages, options);
     let draft = Draft::parse(library, strategy, &mut sandbox.engine)?;
     let (reads, findings) = judged(&draft, strategy, catalog);
     if !findings.is_empty() {
-        return Err(findings.into_iter().map(|finding| problem(&draft, finding)).collect());
+        return Err(problems(&draft, findings));
     }
     let declarations = declarations(&draft, &mut sandbox).map_err(|problem| vec![problem])?;
     Ok(Checked { draft, declarations, reads, requires: strategy.card.requires.clone() })
@@ -147,7 +148,20 @@ fn judged(draft: &Draft, strategy: &Strategy, catalog: &Catalog) -> (BTreeMap<Ho
 
 /// What is certainly wrong with a script that declares nothing.
 pub(crate) fn findings(draft: &Draft, strategy: &Strategy, catalog: &Catalog) -> Vec<ScriptProblem> {
-    judged(draft, strategy, catalog).1.into_iter().map(|finding| problem(draft, finding)).collect()
+    problems(draft, judged(draft, strategy, catalog).1)
+}
+
+/// The first so many problems of a script are told one by one.
+const MAX_TOLD: usize = 50;
+
+fn problems(draft: &Draft, findings: BTreeSet<Finding>) -> Vec<ScriptProblem> {
+    let more = findings.len().saturating_sub(MAX_TOLD);
+    let mut told: Vec<ScriptProblem> =
+        findings.into_iter().take(MAX_TOLD).map(|finding| problem(draft, finding)).collect();
+    if let Some(last) = told.last_mut().filter(|_| more > 0) {
+        last.message.push_str(&format!(" — and {more} more problems"));
+    }
+    told
 }
 
 fn problem(draft: &Draft, finding: Finding) -> ScriptProblem {

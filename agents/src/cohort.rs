@@ -1,8 +1,7 @@
 //! One cohort's strategy at work: its own engine, so that a panic in one cannot reach another, and its agents' memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,19 +10,19 @@ use palisade_engine::domain::AgentId;
 use palisade_engine::host::{Ask, Fault, Hook, Replies, Wake};
 use palisade_engine::registry::{Handle, Kind};
 use palisade_engine::view::Reads;
-use rhai::{AST, CallFnOptions, Dynamic, Map, Position, Scope};
+use rhai::{AST, Dynamic, Map, Position};
 
 use crate::catalog::Catalog;
 use crate::check::Checked;
 use crate::constants;
 use crate::context::{Context, Names};
 use crate::declare::Cell;
-use crate::draft::{self, Places, Source};
+use crate::draft::{self, Draft, Places, When};
 use crate::fault;
 use crate::problem::ScriptProblem;
 use crate::profile::{self, HookCost, LineCost, Tally};
 use crate::records::{self, Me, Thing};
-use crate::sandbox::{CALL_FUEL, HostOptions, Outcome, Packages, Sandbox, Stop};
+use crate::sandbox::{CALL_FUEL, HostOptions, Packages, Sandbox, Stop};
 use crate::state;
 use crate::trace::{self, TracedCall};
 
@@ -35,26 +34,59 @@ pub(crate) struct Members {
     pub(crate) accounts: u8,
 }
 
+/// What a strategy's engine is made from.
+struct Plan {
+    draft: Draft,
+    params: Vec<(String, Dynamic)>,
+    layout: Vec<(String, Cell)>,
+    catalog: Catalog,
+    accounts: u8,
+    options: HostOptions,
+}
+
+/// An engine with the strategy in it, and what its functions share.
+struct Machine {
+    sandbox: Sandbox,
+    ast: AST,
+    context: Rc<Context>,
+    tally: Option<Rc<Tally>>,
+}
+
+impl Machine {
+    fn new(plan: &Plan, names: Names, packages: &Packages) -> Result<Self, ScriptProblem> {
+        let mut sandbox = Sandbox::new(packages, plan.options);
+        let context = Rc::new(Context::new(plan.catalog.clone(), names, plan.accounts));
+        records::register(&mut sandbox.engine, &context);
+        state::register_params(&mut sandbox.engine, plan.params.clone());
+        state::register_memory(&mut sandbox.engine, &context, &plan.layout);
+        let tally = plan.options.profile.then(|| profile::register(&mut sandbox));
+        let ast = match tally {
+            Some(_) => plan.draft.compile_marked(&mut sandbox.engine)?,
+            None => plan.draft.compile(&mut sandbox.engine)?,
+        };
+        sandbox.watch(&plan.draft.copies(When::Asked));
+        Ok(Self { sandbox, ast, context, tally })
+    }
+}
+
 /// A cohort's strategy, ready to be asked.
 pub(crate) struct CohortScript {
-    pub(crate) sandbox: Sandbox,
-    ast: AST,
+    plan: Plan,
+    machine: Machine,
     entries: [String; Hook::ALL.len()],
-    context: Rc<Context>,
-    sources: Vec<Source>,
     places: Places,
     methods: Vec<&'static str>,
     reads: BTreeMap<Hook, Reads>,
     wake: Wake,
     first: u32,
     width: usize,
-    layout: Vec<(String, Cell)>,
     memory: Vec<u64>,
-    broken: bool,
-    backstop: bool,
-    tally: Option<Rc<Tally>>,
     /// Calls, operations and nanoseconds by hook, when they are counted.
     costs: BTreeMap<Hook, (u64, u64, u64)>,
+    /// Agents in whose call the engine itself failed.
+    disqualified: BTreeSet<AgentId>,
+    /// The first call that a back-stop ended.
+    pub(crate) tripped: Option<Fault>,
     followed: Option<AgentId>,
     pub(crate) calls: Vec<TracedCall>,
 }
@@ -73,36 +105,25 @@ impl CohortScript {
         (catalog, names): (Catalog, Names),
         (packages, options): (&Packages, HostOptions),
     ) -> Result<Self, ScriptProblem> {
-        let mut sandbox = Sandbox::new(packages, options);
-        let context = Rc::new(Context::new(catalog, names, members.accounts));
-        let layout = &checked.declarations.memory;
-        records::register(&mut sandbox.engine, &context);
-        state::register_params(&mut sandbox.engine, params);
-        state::register_memory(&mut sandbox.engine, &context, layout);
-        let tally = options.profile.then(|| profile::register(&mut sandbox));
-        let ast = match tally {
-            Some(_) => checked.draft.compile_marked(&mut sandbox.engine)?,
-            None => checked.draft.compile(&mut sandbox.engine)?,
-        };
+        let methods = catalog.records().flat_map(|(_, members)| members.methods.keys().copied()).collect();
+        let layout = checked.declarations.memory.clone();
         let row: Vec<u64> = layout.iter().map(|(_, cell)| cell.word()).collect();
+        let (draft, accounts) = (checked.draft.clone(), members.accounts);
+        let plan = Plan { draft, params, layout, catalog, accounts, options };
         Ok(Self {
-            sandbox,
-            ast,
+            machine: Machine::new(&plan, names, packages)?,
             entries: Hook::ALL.map(draft::entry),
-            sources: checked.draft.sources.clone(),
-            places: checked.draft.places(),
-            methods: context.catalog.records().flat_map(|(_, members)| members.methods.keys().copied()).collect(),
-            context,
+            places: plan.draft.places(),
+            plan,
+            methods,
             reads: checked.reads.clone(),
             wake: checked.declarations.wake,
             first: members.first,
             width: row.len(),
-            layout: layout.clone(),
             memory: row.repeat(members.count as usize),
-            broken: false,
-            backstop: false,
-            tally,
-            costs: Default::default(),
+            costs: BTreeMap::new(),
+            disqualified: BTreeSet::new(),
+            tripped: None,
             followed: None,
             calls: Vec::new(),
         })
@@ -110,7 +131,7 @@ impl CohortScript {
 
     /// What the first agent remembers, by name.
     pub(crate) fn memory(&self) -> Map {
-        self.layout
+        self.plan.layout
             .iter()
             .zip(&self.memory)
             .map(|((name, cell), word)| (name.as_str().into(), cell.read(*word)))
@@ -123,7 +144,7 @@ impl CohortScript {
     /// Which of them its memory cannot hold.
     pub(crate) fn suppose(&mut self, values: &Map) -> Result<(), String> {
         for (name, value) in values {
-            let word = state::word(&self.layout, name, value).map_err(|error| error.to_string())?;
+            let word = state::word(&self.plan.layout, name, value).map_err(|error| error.to_string())?;
             self.memory[word.0] = word.1;
         }
         Ok(())
@@ -137,24 +158,32 @@ impl CohortScript {
         self.reads.get(&hook).cloned()
     }
 
-    /// Whether a back-stop ended any call so far.
-    pub(crate) const fn tripped_backstop(&self) -> bool {
-        self.backstop
+    #[cfg(test)]
+    pub(crate) fn engine(&mut self) -> &mut rhai::Engine {
+        &mut self.machine.sandbox.engine
+    }
+
+    /// Takes what the strategy printed since the last call.
+    pub(crate) fn take_log(&self) -> Vec<String> {
+        self.machine.sandbox.log.take()
     }
 
     /// Asks every agent of the question in turn.
     pub(crate) fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies) {
-        if self.broken || !self.reads.contains_key(&ask.hook) {
+        if !self.reads.contains_key(&ask.hook) {
             return;
         }
-        self.context.begin(ask);
+        self.machine.context.begin(ask);
         let subject = ask.subject.unwrap_or(Handle { kind: Kind::Protocol, index: 0 });
         for (row, agent) in ask.agents.iter().enumerate() {
+            if self.disqualified.contains(agent) {
+                continue;
+            }
             let key = ask.keys.get(row).copied().unwrap_or_default();
             let is_followed = self.followed == Some(*agent);
             let before = if is_followed { self.words_of(*agent).to_vec() } else { Vec::new() };
             if is_followed {
-                self.context.watch();
+                self.machine.context.watch();
             }
             let result = self.turn(ask.hook, (row, *agent, key), Thing(subject));
             if is_followed {
@@ -163,22 +192,28 @@ impl CohortScript {
             }
             match result {
                 Ok(value) => {
-                    replies.intents.append(&mut self.context.intents.borrow_mut());
+                    replies.intents.append(&mut self.machine.context.intents.borrow_mut());
                     replies.values.extend(value.map(|value| (row, value)));
                 }
                 Err(Failed { place, message }) => {
-                    replies.faults.push(Fault { agent: Some(*agent), hook: ask.hook.name(), place, message });
+                    let fault = Fault { agent: Some(*agent), hook: ask.hook.name(), place, message };
+                    if self.machine.sandbox.meter.stopped().is_some_and(Stop::is_backstop) {
+                        self.tripped.get_or_insert_with(|| fault.clone());
+                    }
+                    replies.faults.push(fault);
                 }
             }
-            if self.broken {
-                return;
+            if self.machine.sandbox.is_broken() {
+                self.disqualify(*agent);
+                self.machine.context.begin(ask);
             }
         }
     }
 
     /// What its hooks and lines cost so far, when that is counted.
     pub(crate) fn costs(&self) -> (Vec<HookCost>, Vec<LineCost>) {
-        let files: Vec<(&str, &str)> = self.sources.iter().map(|source| (&*source.file, &*source.text)).collect();
+        let sources = &self.plan.draft.sources;
+        let files: Vec<(&str, &str)> = sources.iter().map(|source| (&*source.file, &*source.text)).collect();
         let strategy = files.first().map_or("", |(file, _)| file);
         let hook = |(hook, (calls, operations, nanoseconds)): (&Hook, &(u64, u64, u64))| HookCost {
             strategy: strategy.to_owned(),
@@ -188,8 +223,15 @@ impl CohortScript {
             operations: *operations,
             nanoseconds: *nanoseconds,
         };
-        let lines = self.tally.as_ref().map(|tally| tally.lines(&files)).unwrap_or_default();
+        let lines = self.machine.tally.as_ref().map(|tally| tally.lines(&files)).unwrap_or_default();
         (self.costs.iter().map(hook).collect(), lines)
+    }
+
+    /// What the engine was doing when it failed is lost: nothing of it is used again, and the agent not asked again.
+    fn disqualify(&mut self, agent: AgentId) {
+        self.disqualified.insert(agent);
+        let machine = Machine::new(&self.plan, Names::default(), &Packages::new());
+        self.machine = machine.expect("it was made from the same plan before");
     }
 
     /// From now on keeps what happens in the calls of one agent.
@@ -208,19 +250,19 @@ impl CohortScript {
 
     fn traced(&self, ask: &Ask<'_>, before: &[u64], result: &Result<Option<f64>, Failed>) -> TracedCall {
         let agent = self.followed.unwrap_or(AgentId(self.first));
-        let asked = if result.is_ok() { self.context.intents.borrow().clone() } else { Vec::new() };
-        let memory = self.layout.iter().zip(before).zip(self.words_of(agent));
+        let asked = if result.is_ok() { self.machine.context.intents.borrow().clone() } else { Vec::new() };
+        let memory = self.plan.layout.iter().zip(before).zip(self.words_of(agent));
         TracedCall {
             step: ask.now.step,
             time: ask.now.time,
             hook: ask.hook,
-            subject: ask.subject.map(|subject| trace::name(&self.context, subject)),
-            saw: self.context.take_seen().into_iter().map(|seen| trace::fact(&self.context, seen)).collect(),
+            subject: ask.subject.map(|subject| trace::name(&self.machine.context, subject)),
+            saw: self.machine.context.take_seen().into_iter().map(|seen| trace::fact(&self.machine.context, seen)).collect(),
             memory: memory.map(|(((name, cell), before), after)| trace::kept(name, *cell, (*before, *after))).collect(),
             asked,
             value: result.as_ref().ok().copied().flatten(),
             fault: result.as_ref().err().map(|Failed { place, message }| format!("{place}: {message}")),
-            operations: self.sandbox.meter.operations(),
+            operations: self.machine.sandbox.meter.operations(),
         }
     }
 
@@ -232,33 +274,20 @@ impl CohortScript {
         subject: Thing,
     ) -> Result<Option<f64>, Failed> {
         let words = self.words(agent);
-        self.context.turn_to(row, agent, key, &self.memory[words.clone()]);
-        self.sandbox.meter.begin(CALL_FUEL);
-        let started = self.tally.is_some().then(Instant::now);
-        let (engine, ast, entry) = (&self.sandbox.engine, &self.ast, &self.entries[hook as usize]);
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let options = CallFnOptions::new().eval_ast(false);
-            let result: Outcome<Dynamic> =
-                engine.call_fn_with_options(options, &mut Scope::new(), ast, entry, (Me, subject));
-            result
-        }));
-        let Ok(result) = result else {
-            // What the engine was doing is lost: nothing of it may be used again.
-            self.broken = true;
-            return Err(self.failed(hook, "internal fault in the script engine; the cohort is disabled"));
-        };
-        if let (Some(tally), Some(started)) = (&self.tally, started) {
-            tally.end(&self.sandbox.meter);
+        self.machine.context.turn_to(row, agent, key, &self.memory[words.clone()]);
+        let Machine { sandbox, ast, tally, .. } = &self.machine;
+        let started = tally.is_some().then(Instant::now);
+        let result = sandbox.call((ast, &self.entries[hook as usize]), (Me, subject), CALL_FUEL);
+        if let (Some(tally), Some(started)) = (tally, started) {
+            tally.end(&sandbox.meter);
             let (calls, operations, nanoseconds) = self.costs.entry(hook).or_default();
             *calls += 1;
-            *operations += self.sandbox.meter.operations();
+            *operations += sandbox.meter.operations();
             *nanoseconds += u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         }
-        let stop = self.sandbox.meter.stopped();
-        self.backstop |= matches!(stop, Some(Stop::Memory | Stop::Deadline));
         let value = result.map_err(|error| {
             let known = fault::Known { places: &self.places, methods: &self.methods, fuel: CALL_FUEL };
-            let failure = fault::locate(&error, stop, hook.name(), known);
+            let failure = fault::locate(&error, sandbox.meter.stopped(), hook.name(), known);
             Failed { place: self.place(failure.source, failure.at), message: failure.line().into() }
         })?;
         let value = match hook {
@@ -266,7 +295,7 @@ impl CohortScript {
             Hook::Vote => self.vote(&value)?,
             Hook::Liquidate | Hook::Decide => None,
         };
-        self.memory[words].copy_from_slice(&self.context.memory.borrow());
+        self.memory[words].copy_from_slice(&self.machine.context.memory.borrow());
         Ok(value)
     }
 
@@ -304,7 +333,7 @@ impl CohortScript {
     }
 
     fn place(&self, source: usize, at: Position) -> Arc<str> {
-        let file = self.sources.get(source).map_or("", |source| &source.file);
+        let file = self.plan.draft.sources.get(source).map_or("", |source| &source.file);
         format!("{file}:{}:{}", at.line().unwrap_or(0), at.position().unwrap_or(0)).into()
     }
 }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use palisade_engine::host::Wake;
 use palisade_engine::registry::Kind;
 use palisade_engine::units::Span;
-use rhai::{AST, CallFnOptions, Dynamic, Engine, ImmutableString, Map, Scope};
+use rhai::{AST, Dynamic, Engine, ImmutableString, Map, is_valid_identifier};
 
 use crate::draft::Draft;
-use crate::fault;
+use crate::fault::{self, printable};
 use crate::natives;
 use crate::problem::{ScriptProblem, did_you_mean};
 use crate::pure::float;
@@ -91,7 +91,7 @@ pub(crate) fn register(engine: &mut Engine) {
         if !(low <= default && default <= high) {
             return Err(format!("param: the default {default} is not within {low} to {high}").into());
         }
-        Ok(Declared { kind: ParamKind::Number { default, low, high }, doc: doc.to_owned() })
+        Ok(Declared { kind: ParamKind::Number { default, low, high }, doc: printable(doc) })
     });
     for (name, kind) in things() {
         engine.register_fn(name, move |selector: &str| thing(kind, selector, ""));
@@ -108,7 +108,7 @@ fn things() -> impl Iterator<Item = (&'static str, Kind)> {
 }
 
 fn thing(kind: Kind, selector: &str, doc: &str) -> Declared {
-    Declared { kind: ParamKind::Thing { kind, selector: selector.to_owned() }, doc: doc.to_owned() }
+    Declared { kind: ParamKind::Thing { kind, selector: printable(selector) }, doc: printable(doc) }
 }
 
 fn number(value: &Dynamic) -> Outcome<f64> {
@@ -134,18 +134,24 @@ pub(crate) fn evaluate(draft: &Draft, sandbox: &Sandbox, ast: &AST) -> Result<De
     for (name, value) in run.map("memory")? {
         let cell = if let Ok(int) = value.as_int() {
             Cell::Int(int)
-        } else if let Ok(float) = value.as_float() {
+        } else if let Some(float) = value.as_float().ok().filter(|float| float.is_finite()) {
             Cell::Float(float)
         } else if let Ok(flag) = value.as_bool() {
             Cell::Flag(flag)
         } else {
-            let message = format!("`{name}` of `memory()` is {}", value.type_name());
+            let found = value.as_float().map_or_else(|_| value.type_name().to_owned(), |float| float.to_string());
+            let message = format!("`{name}` of `memory()` is {found}");
             return Err(run.problem("memory", message, Some("memory holds numbers and flags".into())));
         };
         declared.memory.push((name.to_string(), cell));
     }
     declared.wake = wake(&run)?;
     Ok(declared)
+}
+
+/// Whether a script can write `record.name`: most words, but not those that the language keeps for itself.
+pub(crate) fn is_field(name: &str) -> bool {
+    is_valid_identifier(name) && Engine::new_raw().compile_expression(format!("#{{ {name}: 0 }}.{name}")).is_ok()
 }
 
 struct Runner<'a> {
@@ -160,11 +166,7 @@ impl Runner<'_> {
         if self.draft.function(name, 0).is_none() {
             return Ok(BTreeMap::new());
         }
-        self.sandbox.meter.begin(LOAD_FUEL);
-        let options = CallFnOptions::new().eval_ast(false);
-        let result: Outcome<Dynamic> =
-            self.sandbox.engine.call_fn_with_options(options, &mut Scope::new(), self.ast, name, ());
-        let value = result.map_err(|error| {
+        let value = self.sandbox.call((self.ast, name), (), LOAD_FUEL).map_err(|error| {
             let places = self.draft.places();
             let known = fault::Known { places: &places, methods: &[], fuel: LOAD_FUEL };
             let failure = fault::locate(&error, self.sandbox.meter.stopped(), name, known);
@@ -174,6 +176,10 @@ impl Runner<'_> {
             let hint = format!("write `fn {name}() {{ #{{ … }} }}`");
             return Err(self.problem(name, format!("`{name}()` returns no map"), Some(hint)));
         };
+        if let Some(unspeakable) = map.keys().find(|key| !is_field(key)) {
+            let message = format!("`{unspeakable}` of `{name}()` is no name: no script could write it behind a point");
+            return Err(self.problem(name, message, Some("choose another name".into())));
+        }
         Ok(map.into_iter().map(|(key, value)| (key.as_str().into(), value)).collect())
     }
 

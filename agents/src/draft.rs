@@ -11,9 +11,12 @@ use rhai::{
 };
 
 use crate::constants;
+use crate::fault::printable;
 use crate::library::{Library, Strategy};
 use crate::problem::{ScriptProblem, did_you_mean};
 use crate::profile;
+use crate::sandbox::copies::{Copies, MAX_LITERAL};
+use crate::sandbox::{DISABLED, REMOVED};
 
 /// One file of a draft.
 #[derive(Clone, Debug)]
@@ -28,8 +31,9 @@ impl Source {
             file: self.file.clone(),
             line: at.line().unwrap_or(0),
             column: at.position().unwrap_or(0),
-            message: message.into(),
-            hint,
+            // A script's own words, as those of a key or a throw, may be in it.
+            message: printable(&message.into()),
+            hint: hint.map(|hint| printable(&hint)),
             text: Arc::clone(&self.text),
         }
     }
@@ -76,7 +80,25 @@ impl Function {
     pub(crate) fn is_anonymous(&self) -> bool {
         self.def.name.starts_with("anon$")
     }
+
+    fn copies(&self) -> Copies {
+        let mut copies = Copies::default();
+        copies.walk(&self.body);
+        copies
+    }
 }
+
+/// When functions run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum When {
+    /// Once, before the world.
+    Loaded,
+    /// Each time the strategy is asked.
+    Asked,
+}
+
+/// Functions that run once at load.
+const LOADED: [&str; 4] = ["params", "memory", "wake", "cases"];
 
 /// A parsed strategy.
 #[derive(Clone, Debug)]
@@ -167,6 +189,10 @@ impl Draft {
             .collect();
         found.sort_by_key(|function| (function.at.line(), function.at.position()));
         for function in found {
+            for at in function.copies().heavy {
+                let message = format!("a literal of more than {MAX_LITERAL} arrays and maps");
+                problems.push(source.problem(at, message, Some("fill it in a loop".into())));
+            }
             let elsewhere =
                 self.functions.iter().find(|known| known.source != place && known.def.name == function.def.name);
             if let Some(other) = elsewhere.filter(|_| !function.is_anonymous()) {
@@ -198,6 +224,21 @@ impl Draft {
         self.sources[self.source_of(name)].problem(at, message, hint)
     }
 
+    /// What is copied when functions run.
+    pub(crate) fn copies(&self, when: When) -> Copies {
+        let is_asked = |function: &&Function| when == When::Loaded || !LOADED.contains(&function.name());
+        let (running, others): (Vec<&Function>, Vec<&Function>) = self.functions.iter().partition(is_asked);
+        let mut copies = Copies::default();
+        running.into_iter().for_each(|function| copies.join(&function.copies()));
+        // What is asked may call what is loaded.
+        for function in others {
+            if copies.calls.iter().any(|name| name == function.name()) {
+                copies.join(&function.copies());
+            }
+        }
+        copies
+    }
+
     /// Where every function stands, by name, for the places of faults.
     pub(crate) fn places(&self) -> Places {
         let place = |function: &Function| (function.def.name.to_string(), (function.source, function.at));
@@ -225,7 +266,7 @@ impl Draft {
         engine.set_strict_variables(true);
         engine.set_optimization_level(OptimizationLevel::Simple);
         // With fast operators `**` would bypass the pinned `libm`.
-        engine.set_fast_operators(!self.has_power);
+        engine.set_fast_operators(engine.fast_operators() && !self.has_power);
         let mut scope = Scope::new();
         for constant in constants::all() {
             scope.push_constant_dynamic(constant.name, (constant.value)());
@@ -256,15 +297,9 @@ impl Source {
 
 fn parse_problem(source: &Source, error: &rhai::ParseError) -> ScriptProblem {
     let message = error.err_type().to_string();
-    let hint = if message.contains("eval")
-        || message.contains("import")
-        || message.contains("try")
-        || message.contains("curry")
-    {
-        Some("strategies have no eval, import, export, curry or try".to_owned())
-    } else {
-        None
-    };
+    let mut refused = DISABLED.iter().chain(&REMOVED);
+    let hint = refused.find(|word| message.contains(&format!("'{word}'")));
+    let hint = hint.map(|word| format!("scripts do without `{word}`"));
     source.problem(error.position(), message, hint)
 }
 

@@ -42,7 +42,8 @@ pub(crate) fn locate(error: &EvalAltResult, stop: Option<Stop>, root: &str, know
             (format!("more than {} operations", known.fuel), Some("is there a loop that does not end?".into()))
         }
         Some(Stop::Memory) => ("back-stop: too much memory in one call".into(), None),
-        Some(Stop::Deadline) => ("back-stop: a call took more than two seconds".into(), None),
+        Some(Stop::Deadline) => ("back-stop: one call took too long".into(), None),
+        Some(Stop::Panic) => ("internal fault in the script engine".into(), None),
         None => describe(inner, known),
     };
     // A meter may stop a call between two statements.
@@ -92,14 +93,24 @@ fn thrown(value: &Dynamic) -> String {
 }
 
 /// One line of at most 300 printable characters, without the hashes in names of anonymous functions.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut parts = text.split("anon$");
     let mut clean = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         clean.push_str("a closure");
         clean.push_str(part.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
     }
-    clean.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_MESSAGE).collect()
+    let clean: String = clean.chars().map(shown).collect();
+    clean.chars().take(MAX_MESSAGE).collect()
+}
+
+/// A character as it may stand in a message: itself, a space, or its number.
+fn shown(letter: char) -> String {
+    match letter {
+        '\\' | '"' | '\'' => letter.into(),
+        _ if letter.is_whitespace() || letter.is_ascii_control() => " ".into(),
+        _ => letter.escape_debug().to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -110,5 +121,6 @@ mod tests {
     fn messages_are_one_printable_line() {
         assert_eq!(printable("a\nb\u{1b}[2J anon$0123abcd!"), "a b [2J a closure!");
         assert_eq!(printable(&"x".repeat(1_000)).len(), MAX_MESSAGE);
+        assert_eq!(printable("a\u{202e}b\u{200b}c\u{2028}d\\e\"f' é漢"), "a\\u{202e}b\\u{200b}c d\\e\"f' é漢");
     }
 }

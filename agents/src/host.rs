@@ -39,11 +39,12 @@ impl ScriptHost {
         simulation: &Simulation,
         options: HostOptions,
     ) -> Result<Self, LoadError> {
+        rules::begin();
         let around = Surroundings::of(simulation);
         let catalog = Catalog::of(around.registry);
         let packages = Packages::new();
         let cohorts = in_engine_order(scenario, simulation.world().resource::<Cohorts>());
-        let checked = check_all(library, &cohorts, &catalog, &packages)?;
+        let checked = check_all(library, &cohorts, &catalog, (&packages, options))?;
         let (mut scripts, mut missing) = (Vec::with_capacity(cohorts.len()), Vec::new());
         for (path, cohort, members) in cohorts {
             let Some(strategy) = checked.get(cohort.strategy.as_str()) else { continue };
@@ -69,10 +70,11 @@ impl ScriptHost {
         }
     }
 
-    /// Whether a back-stop (byte cap or deadline) ended a call: the run is void then, and to be repeated alone.
+    /// The first call that a back-stop (byte cap or deadline) ended: the world is void then, and to be repeated alone.
     #[must_use]
-    pub fn backstop_tripped(&self) -> bool {
-        self.cohorts.iter().any(CohortScript::tripped_backstop)
+    pub fn backstop_tripped(&self) -> Option<Fault> {
+        let cohorts = self.cohorts.iter().find_map(|cohort| cohort.tripped.clone());
+        cohorts.or_else(|| self.measures.tripped.clone()).or_else(rules::tripped)
     }
 
     /// What hooks and lines cost so far, all cohorts together, when the host counts it: see [`HostOptions::profile`].
@@ -112,7 +114,7 @@ impl ScriptHost {
 
     /// What strategies printed since the last call, escaped and at most 4 KiB per cohort.
     pub fn take_log(&mut self) -> Vec<String> {
-        self.cohorts.iter().flat_map(|cohort| cohort.sandbox.log.take()).collect()
+        self.cohorts.iter().flat_map(CohortScript::take_log).collect()
     }
 }
 
@@ -165,7 +167,7 @@ fn check_all<'a>(
     library: &Library,
     cohorts: &[(&str, &'a Cohort, Members)],
     catalog: &Catalog,
-    packages: &Packages,
+    packages: (&Packages, HostOptions),
 ) -> Result<BTreeMap<&'a str, Checked>, LoadError> {
     let mut checked = BTreeMap::new();
     let (mut problems, mut missing): (Vec<ScriptProblem>, Vec<SetupError>) = Default::default();

@@ -48,6 +48,9 @@ impl Frame {
 /// Steps of inference after which it gives up, stays silent, and lets every own field be gathered.
 const MAX_WORK: u32 = 300_000;
 
+/// Findings after which there is no point in more.
+const MAX_FINDINGS: usize = 200;
+
 /// The inference under way, from one root function.
 pub(crate) struct Inference<'a> {
     pub(crate) catalog: &'a Catalog,
@@ -110,7 +113,7 @@ impl<'a> Inference<'a> {
     /// The type of an expression.
     pub(crate) fn infer(&mut self, frame: &mut Frame, expression: &Expr) -> Type {
         self.work += 1;
-        if self.work > MAX_WORK {
+        if self.work > MAX_WORK || self.findings.len() > MAX_FINDINGS {
             self.gave_up = true;
             return Type::Unknown;
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::card::Card;
 use crate::problem::{ScriptProblem, nearest};
+use crate::sandbox::HostOptions;
 use crate::source;
 
 mod embedded {
@@ -85,6 +86,7 @@ pub struct Library {
     strategies: BTreeMap<String, Strategy>,
     parts: BTreeMap<String, Strategy>,
     rules: BTreeMap<String, Strategy>,
+    containment: HostOptions,
 }
 
 impl Library {
@@ -144,6 +146,17 @@ impl Library {
                 Err(ScriptProblem::of_file(&file, message))
             }
         }
+    }
+
+    /// The same library, whose strategies are contained like this when their declarations are read.
+    #[must_use]
+    pub const fn contained(mut self, options: HostOptions) -> Self {
+        self.containment = options;
+        self
+    }
+
+    pub(crate) const fn containment(&self) -> HostOptions {
+        self.containment
     }
 
     /// Adds a file and returns the one of the same name that it replaced.

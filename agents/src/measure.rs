@@ -10,19 +10,19 @@ use palisade_engine::registry::{Directory, Handle, Kind};
 use palisade_engine::scenario::{Measure, Measures as Texts, Scenario, SetupError};
 use palisade_engine::view::Public;
 use palisade_engine::{Simulation, World};
-use rhai::{AST, CallFnOptions, Dynamic, Position, Scope};
+use rhai::{AST, Dynamic, Position};
 
 use crate::card::Card;
 use crate::catalog::Catalog;
 use crate::check;
 use crate::context::{Context, Names};
-use crate::draft::{Draft, Places};
+use crate::draft::{Draft, Places, When};
 use crate::fault;
 use crate::library::{Library, Shelf, Strategy};
 use crate::problem::ScriptProblem;
 use crate::pure::number;
 use crate::records::{self, Thing};
-use crate::sandbox::{CALL_FUEL, HostOptions, Outcome, Packages, Sandbox};
+use crate::sandbox::{CALL_FUEL, HostOptions, Packages, Sandbox, Stop};
 
 /// The function that a measure's text becomes the body of.
 pub(crate) const ENTRY: &str = "measured";
@@ -36,6 +36,8 @@ pub(crate) struct Measures {
     outcomes: Vec<(String, Measure)>,
     workshop: Workshop,
     pub(crate) faults: Vec<Fault>,
+    /// The first call that a back-stop ended.
+    pub(crate) tripped: Option<Fault>,
 }
 
 /// What measures are compiled with and run in.
@@ -90,7 +92,7 @@ impl Measures {
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        Ok(Self { probes, invariants, outcomes: outcomes.clone(), workshop, faults: Vec::new() })
+        Ok(Self { probes, invariants, outcomes: outcomes.clone(), workshop, faults: Vec::new(), tripped: None })
     }
 
     /// The values of all probes; one that fails is NaN and a fault.
@@ -106,6 +108,10 @@ impl Measures {
             let name = invariant.path.trim_start_matches("invariants.");
             match self.workshop.run(invariant) {
                 Ok(value) => assert!(value != 0.0, "Invariant: `{name}` of the scenario does not hold"),
+                Err((place, message)) if self.workshop.has_tripped() => {
+                    // The world is void: whether the invariant holds, its repeat will tell.
+                    self.tripped.get_or_insert_with(|| fault("invariant", (place, message)));
+                }
                 Err((place, message)) => {
                     panic!("Invariant: `{name}` of the scenario cannot be told: {place}: {message}")
                 }
@@ -113,9 +119,12 @@ impl Measures {
         }
         let mut values = Vec::with_capacity(self.probes.len());
         for probe in &self.probes {
-            values.push(self.workshop.run(probe).unwrap_or_else(|(place, message)| {
-                let (place, message) = (place.into(), message.into());
-                self.faults.push(Fault { agent: None, hook: "probe", place, message });
+            values.push(self.workshop.run(probe).unwrap_or_else(|failed| {
+                let fault = fault("probe", failed);
+                if self.workshop.has_tripped() {
+                    self.tripped.get_or_insert_with(|| fault.clone());
+                }
+                self.faults.push(fault);
                 f64::NAN
             }));
         }
@@ -138,10 +147,19 @@ impl Measures {
             let path = format!("outcomes.{name}");
             let compiled = self.workshop.compile(&path, &measure.script, figures).map_err(|error| error.to_string())?;
             let value = self.workshop.run(&compiled);
+            if let Err(failed) = &value
+                && self.workshop.has_tripped()
+            {
+                self.tripped.get_or_insert_with(|| fault("outcome", failed.clone()));
+            }
             values.push(value.map_err(|(place, message)| format!("{place}: {message}"))?);
         }
         Ok(values)
     }
+}
+
+fn fault(hook: &'static str, (place, message): (String, String)) -> Fault {
+    Fault { agent: None, hook, place: place.into(), message: message.into() }
 }
 
 fn is_worlds(probe: &&Probe) -> bool {
@@ -193,16 +211,18 @@ impl Workshop {
             return Err(explain(found));
         }
         let ast = draft.compile(&mut self.sandbox.engine).map_err(|problem| explain(&problem))?;
+        self.sandbox.watch(&draft.copies(When::Asked));
         Ok(Compiled { path: path.to_owned(), ast, places: draft.places() })
+    }
+
+    /// Whether a back-stop ended the last call.
+    fn has_tripped(&self) -> bool {
+        self.sandbox.meter.stopped().is_some_and(Stop::is_backstop)
     }
 
     /// The value of a measure, a flag as 0 or 1; or where it failed, and why.
     fn run(&self, measure: &Compiled) -> Result<f64, (String, String)> {
-        self.sandbox.meter.begin(CALL_FUEL);
-        let options = CallFnOptions::new().eval_ast(false);
-        let engine = &self.sandbox.engine;
-        let result: Outcome<Dynamic> =
-            engine.call_fn_with_options(options, &mut Scope::new(), &measure.ast, ENTRY, (WORLD,));
+        let result = self.sandbox.call((&measure.ast, ENTRY), (WORLD,), CALL_FUEL);
         let place = |at: Position| {
             format!("{}:{}:{}", measure.path, at.line().unwrap_or(0).saturating_sub(1), at.position().unwrap_or(0))
         };

@@ -28,7 +28,7 @@ pub struct Outline {
 /// All problems of its text that keep it from being read.
 pub fn outline(library: &Library, strategy: &Strategy) -> Result<Outline, Vec<ScriptProblem>> {
     let packages = Packages::new();
-    let mut sandbox = loading_sandbox(&packages);
+    let mut sandbox = loading_sandbox(&packages, library.containment());
     let draft = Draft::parse(library, strategy, &mut sandbox.engine)?;
     let declared = declarations(&draft, &mut sandbox).map_err(|problem| vec![problem])?;
     let hooks = Hook::ALL.into_iter().filter(|hook| draft.defines(hook.name())).map(usage).collect();

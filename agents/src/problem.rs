@@ -84,6 +84,9 @@ impl From<ScriptProblem> for LoadError {
     }
 }
 
+/// Longer words are no misspelling of anything, and comparing them would take long.
+const LONGEST_WORD: usize = 64;
+
 /// The known name that `word` was probably meant to be, ignoring case, or none when every name is
 /// too far.
 ///
@@ -91,6 +94,9 @@ impl From<ScriptProblem> for LoadError {
 /// allowed, and one more for every three letters of the word.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
     let lower = word.to_lowercase();
     let limit = (lower.chars().count() / 3).max(1);
     let distance = |name: &str| strsim::osa_distance(&lower, &name.to_lowercase());
@@ -117,5 +123,6 @@ mod tests {
         assert_eq!(nearest("sise", ["side", "size"]), Some("side"));
         assert_eq!(nearest("balance", ["size"]), None);
         assert_eq!(nearest("x", ["y"]), None);
+        assert_eq!(nearest(&"long".repeat(20), [format!("{}s", "long".repeat(20)).as_str()]), None);
     }
 }

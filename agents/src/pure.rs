@@ -76,6 +76,9 @@ pub(crate) fn register(engine: &mut Engine) {
         engine.register_fn(name, move |x: f64, y: i64| function(x, float(y)));
         engine.register_fn(name, move |x: i64, y: f64| function(float(x), y));
     }
+    // Where there is none, rhai takes its own for `x **= y`, whatever `**` is.
+    engine.register_fn("**=", |x: &mut f64, y: f64| *x = libm::pow(*x, y));
+    engine.register_fn("**=", |x: &mut f64, y: i64| *x = libm::pow(*x, float(y)));
     engine.register_fn("pow", |x: i64, y: i64| libm::pow(float(x), float(y)));
     engine.register_fn("clamp", |x: f64, low: f64, high: f64| larger(low, smaller(x, high)));
     engine.register_fn("clamp", |x: f64, low: i64, high: i64| larger(float(low), smaller(x, float(high))));
@@ -96,7 +99,8 @@ pub(crate) fn register_columns(engine: &mut Engine) {
     engine.register_fn("sum", |values: Array| -> Outcome<f64> { Ok(numbers("sum", &values)?.iter().sum()) });
     engine.register_fn("sorted", |values: Array| -> Outcome<Array> {
         let mut values = numbers("sorted", &values)?;
-        values.sort_by(f64::total_cmp);
+        // NaN last: its sign, which `total_cmp` goes by, is the machine's.
+        values.sort_by(|one, two| one.partial_cmp(two).unwrap_or_else(|| one.is_nan().cmp(&two.is_nan())));
         Ok(values.into_iter().map(Dynamic::from_float).collect())
     });
     engine.register_fn("weighted_quantile", |values: Array, weights: Array, share: Dynamic| -> Outcome<f64> {

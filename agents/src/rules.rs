@@ -10,16 +10,16 @@ use palisade_engine::host::Fault;
 use palisade_engine::mechanisms;
 use palisade_engine::registry::Registry;
 use palisade_engine::rule::{Answers, Rule, RuleKind};
-use rhai::{AST, Array, CallFnOptions, Dynamic, Scope};
+use rhai::{AST, Array, Dynamic};
 
 use crate::catalog::Catalog;
 use crate::check;
-use crate::draft::{Draft, Places, Source};
+use crate::draft::{Draft, Places, Source, When};
 use crate::fault;
 use crate::library::{Library, Strategy};
 use crate::problem::ScriptProblem;
 use crate::pure::number;
-use crate::sandbox::{CALL_FUEL, HostOptions, Outcome, Packages, Sandbox};
+use crate::sandbox::{CALL_FUEL, Packages, Sandbox, Stop};
 
 /// Every rule of the library, checked, for a scenario to choose from.
 ///
@@ -35,7 +35,7 @@ pub fn rules(library: &Library) -> Result<Vec<Rule>, Vec<ScriptProblem>> {
             let message = format!("`{}` is the name of a built-in rule: call the file something else", script.name);
             problems.push(ScriptProblem::of_file(&script.file, message));
         }
-        match check::checked(library, script, &catalog, &packages) {
+        match check::checked(library, script, &catalog, (&packages, library.containment())) {
             Ok(_) => rules.push(rule(library, script, kind)),
             Err(mut found) => problems.append(&mut found),
         }
@@ -54,6 +54,9 @@ fn rule(library: &Library, script: &Strategy, kind: RuleKind) -> Rule {
         });
         if let Some(compiled) = compiled {
             compiled.answer(columns, out);
+            if compiled.sandbox.is_broken() {
+                COMPILED.with(|compiled| compiled.borrow_mut().remove(&key(&text)));
+            }
         }
     });
     Rule { kind, name: script.name.clone(), doc: script.card.summary.clone(), eval }
@@ -67,6 +70,18 @@ fn key(text: &(Library, Strategy)) -> (String, Arc<str>) {
 thread_local! {
     static COMPILED: RefCell<BTreeMap<(String, Arc<str>), Rc<Compiled>>> = const { RefCell::new(BTreeMap::new()) };
     static FAULTS: RefCell<Vec<Fault>> = const { RefCell::new(Vec::new()) };
+    static TRIPPED: RefCell<Option<Fault>> = const { RefCell::new(None) };
+}
+
+/// Forgets what a world before left on this thread.
+pub(crate) fn begin() {
+    FAULTS.with(RefCell::take);
+    TRIPPED.with(RefCell::take);
+}
+
+/// The first call of this thread's rules that a back-stop ended since the world began.
+pub(crate) fn tripped() -> Option<Fault> {
+    TRIPPED.with(|tripped| tripped.borrow().clone())
 }
 
 /// Failures of this thread's rules since the last call.
@@ -85,9 +100,10 @@ struct Compiled {
 
 impl Compiled {
     fn new(library: &Library, script: &Strategy, kind: RuleKind) -> Option<Self> {
-        let mut sandbox = Sandbox::new(&Packages::new(), HostOptions::default());
+        let mut sandbox = Sandbox::new(&Packages::new(), library.containment());
         let draft = Draft::parse(library, script, &mut sandbox.engine).ok()?;
         let ast = draft.compile(&mut sandbox.engine).ok()?;
+        sandbox.watch(&draft.copies(When::Asked).given_arrays());
         Some(Self { kind, sandbox, ast, sources: draft.sources.clone(), places: draft.places() })
     }
 
@@ -118,17 +134,20 @@ impl Compiled {
     }
 
     fn call(&self, args: Array) -> Result<Option<f64>, Fault> {
-        self.sandbox.meter.begin(CALL_FUEL);
-        let (engine, word) = (&self.sandbox.engine, self.kind.word());
-        let options = CallFnOptions::new().eval_ast(false);
-        let result: Outcome<Dynamic> = engine.call_fn_with_options(options, &mut Scope::new(), &self.ast, word, args);
-        let value = result.map_err(|error| {
+        let word = self.kind.word();
+        let value = self.sandbox.call((&self.ast, word), args, CALL_FUEL).map_err(|error| {
             let known = fault::Known { places: &self.places, methods: &[], fuel: CALL_FUEL };
             let failure = fault::locate(&error, self.sandbox.meter.stopped(), word, known);
             let file = self.sources.get(failure.source).map_or("", |source| &source.file);
             let (line, column) = (failure.at.line().unwrap_or(0), failure.at.position().unwrap_or(0));
             let place = format!("{file}:{line}:{column}").into();
-            Fault { agent: None, hook: word, place, message: failure.line().into() }
+            let fault = Fault { agent: None, hook: word, place, message: failure.line().into() };
+            if self.sandbox.meter.stopped().is_some_and(Stop::is_backstop) {
+                TRIPPED.with(|tripped| {
+                    tripped.borrow_mut().get_or_insert_with(|| fault.clone());
+                });
+            }
+            fault
         })?;
         match number(&value) {
             None if value.is_unit() => Ok(None),

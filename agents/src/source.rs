@@ -52,15 +52,31 @@ pub(crate) fn gate(file: &str, bytes: Vec<u8>) -> Result<String, ScriptProblem> 
     Ok(text)
 }
 
-/// What an invisible character is.
+/// What a character is that shows nothing, or something else than it does.
 const fn hidden(letter: char) -> Option<&'static str> {
     match letter {
+        '\n' | '\r' | '\t' => None,
         '\0' => Some("a NUL character"),
         '\u{FEFF}' => Some("a byte-order mark"),
         '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
             Some("a text-direction character")
         }
-        '\u{00AD}' | '\u{180E}' | '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{2064}' => Some("an invisible character"),
+        '\u{2028}' | '\u{2029}' => Some("a line separator"),
+        '\u{0001}'..='\u{001F}' | '\u{007F}'..='\u{009F}' => Some("a control character"),
+        '\u{00AD}'
+        | '\u{034F}'
+        | '\u{115F}'
+        | '\u{1160}'
+        | '\u{17B4}'
+        | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}'
+        | '\u{200B}'..='\u{200D}'
+        | '\u{2060}'..='\u{206F}'
+        | '\u{3164}'
+        | '\u{FE00}'..='\u{FE0F}'
+        | '\u{FFA0}'
+        | '\u{FFF0}'..='\u{FFFB}'
+        | '\u{E0000}'..='\u{E0FFF}' => Some("an invisible character"),
         _ => None,
     }
 }
@@ -83,6 +99,10 @@ mod tests {
         check("let a;\nlet\u{202E} b".as_bytes(), Some("a.rhai:2:4: contains a text-direction character (U+202E)"));
         check("\u{FEFF}fn".as_bytes(), Some("1:1: contains a byte-order mark"));
         check(b"a\0", Some("NUL"));
+        check(b"a\x1b[2J", Some("1:2: contains a control character (U+001B)"));
+        check("a\u{2028}b".as_bytes(), Some("a line separator"));
+        check("a\u{3164}b\u{E0041}".as_bytes(), Some("1:2: contains an invisible character (U+3164)"));
+        check(b"a\tb\r\n", None);
         check("x\u{200B}y".as_bytes(), Some("1:2: contains an invisible"));
         check(b"\xff\xfe", Some("not UTF-8"));
         check(&vec![b' '; 70_000], Some("at most 65536"));

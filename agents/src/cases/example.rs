@@ -3,6 +3,7 @@
 use rhai::{Engine, FnPtr, ImmutableString, Map, NativeCallContext, Position};
 
 use super::answer;
+use crate::fault::printable;
 use crate::natives;
 
 /// An example as the strategy wrote it.
@@ -20,7 +21,7 @@ pub(crate) fn register(engine: &mut Engine) {
     engine.register_fn(
         natives::EXAMPLE,
         |context: NativeCallContext<'_>, title: ImmutableString, situation: Map, check: FnPtr| Example {
-            title: title.to_string(),
+            title: printable(&title),
             situation,
             check,
             at: context.call_position(),

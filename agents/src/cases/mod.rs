@@ -8,14 +8,15 @@ mod stage;
 
 use palisade_engine::host::Hook;
 use palisade_engine::scenario::Role;
-use rhai::{AST, CallFnOptions, Dynamic, Scope};
+use rhai::{AST, Dynamic};
 
 use crate::catalog::Catalog;
 use crate::check::{self, Checked};
+use crate::draft::When;
 use crate::fault;
 use crate::library::{Library, Strategy};
 use crate::problem::ScriptProblem;
-use crate::sandbox::{LOAD_FUEL, Outcome, Packages, Sandbox};
+use crate::sandbox::{HostOptions, LOAD_FUEL, Outcome, Packages, Sandbox};
 
 use answer::Answer;
 use example::Example;
@@ -61,11 +62,12 @@ pub fn cases(library: &Library, strategy: &Strategy) -> Result<Vec<Case>, Vec<Sc
     let packages = Packages::new();
     let stage = Stage::of(strategy.card.role.unwrap_or(Role::Trader), &strategy.name);
     let catalog = Catalog::of(stage.simulation.registry());
-    let checked = check::checked(library, strategy, &catalog, &packages)?;
+    let contained = (&packages, library.containment());
+    let checked = check::checked(library, strategy, &catalog, contained)?;
     if checked.draft.function(CASES, 0).is_none() {
         return Ok(Vec::new());
     }
-    let runner = Runner::new(&checked, &packages).map_err(|problem| vec![problem])?;
+    let runner = Runner::new(&checked, contained).map_err(|problem| vec![problem])?;
     let examples = runner.examples().map_err(|problem| vec![problem])?;
     let run = |example| runner.run(&stage, &catalog, example);
     examples.into_iter().map(run).collect::<Result<_, _>>().map_err(|problem| vec![problem])
@@ -75,23 +77,21 @@ pub fn cases(library: &Library, strategy: &Strategy) -> Result<Vec<Case>, Vec<Sc
 struct Runner<'a> {
     checked: &'a Checked,
     packages: &'a Packages,
+    options: HostOptions,
     sandbox: Sandbox,
     ast: AST,
 }
 
 impl<'a> Runner<'a> {
-    fn new(checked: &'a Checked, packages: &'a Packages) -> Result<Self, ScriptProblem> {
-        let mut sandbox = check::loading_sandbox(packages);
+    fn new(checked: &'a Checked, (packages, options): (&'a Packages, HostOptions)) -> Result<Self, ScriptProblem> {
+        let mut sandbox = check::loading_sandbox(packages, options);
         let ast = checked.draft.compile(&mut sandbox.engine)?;
-        Ok(Self { checked, packages, sandbox, ast })
+        sandbox.watch(&checked.draft.copies(When::Loaded));
+        Ok(Self { checked, packages, options, sandbox, ast })
     }
 
     fn examples(&self) -> Result<Vec<Example>, ScriptProblem> {
-        self.sandbox.meter.begin(LOAD_FUEL);
-        let options = CallFnOptions::new().eval_ast(false);
-        let result: Outcome<Dynamic> =
-            self.sandbox.engine.call_fn_with_options(options, &mut Scope::new(), &self.ast, CASES, ());
-        let value = result.map_err(|error| self.located(&error))?;
+        let value = self.sandbox.call((&self.ast, CASES), (), LOAD_FUEL).map_err(|error| self.located(&error))?;
         let examples = value.into_typed_array::<Example>();
         examples.map_err(|_| {
             let hint = "write `[ example(\"what it shows\", #{ … }, |a| a.asks(\"open\")) ]`";
@@ -109,7 +109,7 @@ impl<'a> Runner<'a> {
     fn run(&self, stage: &Stage, catalog: &Catalog, example: Example) -> Result<Case, ScriptProblem> {
         let source = &self.checked.draft.sources[self.checked.draft.source_of(CASES)];
         let wrong = |message: String| source.problem(example.at, message, None);
-        let answer = stage.answer(self.checked, self.packages, (catalog, &example.situation)).map_err(wrong)?;
+        let answer = stage.answer(self.checked, (self.packages, self.options), (catalog, &example.situation)).map_err(wrong)?;
         let verdict = match answer {
             Ok(answer) => self.judge(&example, answer),
             Err(fault) => Verdict::Faulted(fault),
@@ -125,8 +125,9 @@ impl<'a> Runner<'a> {
 
     fn judge(&self, example: &Example, answer: Answer) -> Verdict {
         let words = answer.words();
-        self.sandbox.meter.begin(LOAD_FUEL);
-        let held: Outcome<Dynamic> = example.check.call(&self.sandbox.engine, &self.ast, (answer,));
+        let check = &example.check;
+        let held: Outcome<Dynamic> =
+            self.sandbox.guard(LOAD_FUEL, |engine| check.call(engine, &self.ast, (answer,)));
         match held.map(|value| value.as_bool()) {
             Ok(Ok(true)) => Verdict::Passed,
             Ok(Ok(false)) => Verdict::Failed(words),

@@ -109,7 +109,7 @@ impl Stage {
     pub(super) fn answer(
         &self,
         checked: &Checked,
-        packages: &Packages,
+        packages: (&Packages, HostOptions),
         (catalog, situation): (&Catalog, &Map),
     ) -> Result<Result<Answer, String>, String> {
         let mut script = self.script(checked, packages, (catalog, situation))?;
@@ -159,7 +159,7 @@ impl Stage {
     fn script(
         &self,
         checked: &Checked,
-        packages: &Packages,
+        packages: (&Packages, HostOptions),
         (catalog, situation): (&Catalog, &Map),
     ) -> Result<CohortScript, String> {
         let mut cohort = self.cohort.clone();
@@ -174,7 +174,7 @@ impl Stage {
         let values = bind::values(around, &checked.declarations.params, ("example", &cohort));
         let values = values.map_err(|error| error.to_string())?;
         let view = (catalog.clone(), Names::of(around.directory));
-        CohortScript::new(checked, values, self.members, view, (packages, HostOptions::default()))
+        CohortScript::new(checked, values, self.members, view, packages)
             .map_err(|problem| problem.to_string())
     }
 

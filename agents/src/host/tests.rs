@@ -329,13 +329,18 @@ fn a_scenario_overrides_and_binds() {
 }
 
 #[test]
-fn a_panic_disables_its_cohort_only() {
-    let mut stage = Stage::of("fn decide(me, world) { me.account(0).deposit(floor(me.cash)); }");
-    stage.host.cohorts[0].sandbox.engine.register_fn("floor", |_: f64| -> f64 { panic!("a native that breaks") });
+fn a_panic_disqualifies_its_agent_only() {
+    let mut stage = Stage::of(
+        "fn memory() { #{ n: 0 } }\n\
+         fn decide(me, world) { me.memory.n += 1; me.account(0).deposit(floor(me.memory.n)); }",
+    );
+    let engine = stage.host.cohorts[0].engine();
+    engine.register_fn("floor", |_: i64| -> f64 { panic!("a native that breaks") });
     let replies = stage.decide();
-    assert_eq!(&*replies.faults[0].message, "internal fault in the script engine; the cohort is disabled");
-    assert_eq!((replies.faults.len(), replies.intents.len()), (1, 0));
-    assert_eq!(stage.decide().faults, []);
+    let fault = &replies.faults[0];
+    assert_eq!((fault.agent, &*fault.message), (Some(AgentId(0)), "internal fault in the script engine"));
+    assert_eq!((replies.faults.len(), replies.intents.len()), (1, 2), "the others have a new engine");
+    assert_eq!(deposits(&stage.decide()), [2.0, 2.0], "and their memory");
     assert!(stage.host.cohorts[1].reads(Hook::Report).is_some());
 }
 

@@ -1,17 +1,18 @@
 //! Hostile samples: each must end in an error, quickly and without taking the process along.
 #![allow(clippy::unwrap_used)]
 
-use rhai::{CallFnOptions, OptimizationLevel, Scope};
+use std::time::Duration;
 
+use rhai::OptimizationLevel;
+
+use super::log::MAX_LOG;
 use super::*;
 
 fn run(text: &str) -> Result<String, String> {
     let mut sandbox = Sandbox::new(&Packages::new(), HostOptions::default());
     sandbox.engine.set_optimization_level(OptimizationLevel::Simple);
     let ast = sandbox.engine.compile(text).map_err(|error| format!("parse: {error}"))?;
-    sandbox.meter.begin(CALL_FUEL);
-    let options = CallFnOptions::new().eval_ast(false);
-    let result: Outcome<Dynamic> = sandbox.engine.call_fn_with_options(options, &mut Scope::new(), &ast, "f", ());
+    let result = sandbox.call((&ast, "f"), (), CALL_FUEL);
     match sandbox.meter.stopped() {
         Some(stop) => Err(format!("{stop:?}")),
         None => result.map(|value| value.to_string()).map_err(|error| error.to_string()),
@@ -82,12 +83,44 @@ fn the_byte_cap_stops_a_call() {
         byte_cap: 100_000,
         ..HostOptions::default()
     };
+    check_stop(options, "loop {}", Some(Stop::Memory));
+    check_stop(options, "1 + 1", None);
+}
+
+#[test]
+fn the_deadline_stops_a_call() {
+    let options = HostOptions { deadline: Duration::ZERO, ..HostOptions::default() };
+    check_stop(options, "loop {}", Some(Stop::Deadline));
+    check_stop(options, "for i in 0..100 {}", None);
+}
+
+#[track_caller]
+fn check_stop(options: HostOptions, body: &str, expected: Option<Stop>) {
     let sandbox = Sandbox::new(&Packages::new(), options);
-    let ast = sandbox.engine.compile("fn f() { loop {} }").unwrap();
-    sandbox.meter.begin(CALL_FUEL);
-    let result: Outcome<Dynamic> = sandbox.engine.call_fn(&mut Scope::new(), &ast, "f", ());
-    assert!(result.is_err());
-    assert_eq!(sandbox.meter.stopped(), Some(Stop::Memory));
+    let ast = sandbox.engine.compile(format!("fn f() {{ {body} }}")).unwrap();
+    let result = sandbox.call((&ast, "f"), (), CALL_FUEL);
+    assert_eq!((result.is_err(), sandbox.meter.stopped()), (expected.is_some(), expected), "{body}");
+}
+
+#[test]
+fn an_engine_that_panicked_is_not_used_again() {
+    let mut sandbox = Sandbox::new(&Packages::new(), HostOptions::default());
+    sandbox.engine.register_fn("breaks", || -> i64 { panic!("on purpose") });
+    let ast = sandbox.engine.compile("fn f() { breaks() } fn g() { 1 }").unwrap();
+    for name in ["f", "g"] {
+        let error = sandbox.call((&ast, name), (), CALL_FUEL).unwrap_err();
+        assert!(error.to_string().contains("internal fault in the script engine"), "{name}: {error}");
+        assert_eq!((sandbox.meter.stopped(), sandbox.is_broken()), (Some(Stop::Panic), true));
+    }
+}
+
+#[test]
+fn a_stop_that_a_native_swallows_is_still_a_stop() {
+    let sandbox = Sandbox::new(&Packages::new(), HostOptions::default());
+    let ast = sandbox.engine.compile("fn f() { let a = []; a.pad(900, 1); a.dedup() }").unwrap();
+    assert!(sandbox.call((&ast, "f"), (), 2_000).is_ok());
+    assert!(sandbox.call((&ast, "f"), (), 500).is_err());
+    assert_eq!(sandbox.meter.stopped(), Some(Stop::Fuel));
 }
 
 #[test]

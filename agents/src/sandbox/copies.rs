@@ -1,0 +1,194 @@
+//! Which variables a program copies. Rhai hands every value on by copying it, an array of a thousand maps for the same one
+//! operation as a number, so that a loop of copies does a thousand times the work that its operations say. The walk here
+//! finds the names whose values are copied somewhere; the engine's watch over variables then charges for them.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use rhai::{ASTFlags, Engine, Expr, FlowControl, FnCallExpr, ImmutableString, Position, Stmt};
+
+use crate::sandbox::meter::Meter;
+use crate::sandbox::weight;
+
+/// The most arrays and maps of a literal that is nothing but constants: it is copied out of the program each time it is
+/// come by, which no watch notices.
+pub(crate) const MAX_LITERAL: usize = 64;
+
+/// Methods that leave what they are called on where it is, or move values out of it.
+const IN_PLACE: [&str; 15] = [
+    "append", "call", "clear", "contains", "index_of", "insert", "is_empty", "len", "pop", "push", "remove", "set",
+    "shift", "truncate", "type_of",
+];
+/// Natives that make an array of something else.
+const ARRAY_MAKERS: [&str; 4] = ["chars", "split", "split_rev", "to_chars"];
+
+/// What a walk over functions found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Copies {
+    /// By name, after how many indexes or fields a copy is made at the earliest.
+    depths: BTreeMap<ImmutableString, u8>,
+    /// Whether there can be an array or a map at all.
+    has_containers: bool,
+    /// Constant literals that are too large to be copied for one operation.
+    pub(crate) heavy: Vec<Position>,
+    /// The functions that are called by name.
+    pub(crate) calls: Vec<ImmutableString>,
+}
+
+impl Copies {
+    /// Adds what the statements of a function copy.
+    pub(crate) fn walk(&mut self, body: &[Stmt]) {
+        body.iter().for_each(|statement| self.statement(statement));
+    }
+
+    /// Adds what another walk found.
+    pub(crate) fn join(&mut self, other: &Self) {
+        for (name, depth) in &other.depths {
+            self.note(name, *depth);
+        }
+        self.has_containers |= other.has_containers;
+        self.calls.extend_from_slice(&other.calls);
+    }
+
+    /// The same, of functions that are given arrays.
+    pub(crate) fn given_arrays(mut self) -> Self {
+        self.has_containers = true;
+        self
+    }
+
+    /// Has `engine` charge for the copies, unless there is nothing that could be large.
+    #[allow(deprecated)] // not deprecated but "volatile", as all that is pinned with rhai
+    pub(crate) fn watch(self, engine: &mut Engine, meter: &Rc<Meter>) {
+        if !self.has_containers {
+            return;
+        }
+        let (depths, meter) = (self.depths, Rc::clone(meter));
+        engine.on_var(move |name, offset, context| {
+            let value = offset.checked_sub(1).and_then(|offset| context.scope().iter_raw().nth(offset));
+            if let Some((_, _, value)) = value.filter(|(_, _, value)| value.is_array() || value.is_map() || value.is_string())
+                && let Some(depth) = depths.get(name)
+            {
+                meter.charge(weight::below(value, *depth));
+            }
+            Ok(None)
+        });
+    }
+
+    fn note(&mut self, name: &ImmutableString, depth: u8) {
+        let known = self.depths.entry(name.clone()).or_insert(depth);
+        *known = depth.min(*known);
+    }
+
+    fn statement(&mut self, statement: &Stmt) {
+        match statement {
+            Stmt::Expr(value) => self.value(value),
+            Stmt::FnCall(call, _) => self.call(call),
+            Stmt::Block(block) => self.walk(block.statements()),
+            Stmt::If(parts, _) | Stmt::While(parts, _) | Stmt::Do(parts, ..) | Stmt::TryCatch(parts, _) => {
+                self.flow(parts);
+            }
+            Stmt::For(parts, _) => self.flow(&parts.2),
+            Stmt::Switch(parts, _) => {
+                self.value(&parts.0);
+                for case in &parts.1.expressions {
+                    self.value(&case.lhs);
+                    self.value(&case.rhs);
+                }
+            }
+            Stmt::Var(parts, ..) => self.value(&parts.1),
+            Stmt::Assignment(parts) => {
+                self.value(&parts.1.rhs);
+                if matches!(parts.1.lhs, Expr::Dot(..) | Expr::Index(..)) {
+                    self.chain(&parts.1.lhs, false);
+                }
+            }
+            Stmt::Return(Some(value), ..) | Stmt::BreakLoop(Some(value), ..) => self.value(value),
+            _ => {}
+        }
+    }
+
+    fn flow(&mut self, parts: &FlowControl) {
+        self.value(&parts.expr);
+        self.walk(parts.body.statements());
+        self.walk(parts.branch.statements());
+    }
+
+    /// An expression whose value goes somewhere.
+    fn value(&mut self, expression: &Expr) {
+        match expression {
+            Expr::Variable(variable, ..) => self.note(&variable.1, 0),
+            Expr::Array(items, at) => {
+                self.literal(expression, *at);
+                items.iter().for_each(|item| self.value(item));
+            }
+            Expr::Map(map, at) => {
+                self.literal(expression, *at);
+                map.0.iter().for_each(|(_, item)| self.value(item));
+            }
+            Expr::InterpolatedString(parts, _) => parts.iter().for_each(|part| self.value(part)),
+            Expr::And(terms, _) | Expr::Or(terms, _) | Expr::Coalesce(terms, _) => {
+                terms.iter().for_each(|term| self.value(term));
+            }
+            Expr::Stmt(block) => self.walk(block.statements()),
+            Expr::FnCall(call, _) => self.call(call),
+            Expr::Dot(..) | Expr::Index(..) => self.chain(expression, true),
+            _ => {}
+        }
+    }
+
+    fn literal(&mut self, expression: &Expr, at: Position) {
+        self.has_containers = true;
+        let constant = expression.is_constant().then(|| expression.get_literal_value(None)).flatten();
+        if constant.is_some_and(|value| weight::containers(&value) > MAX_LITERAL) {
+            self.heavy.push(at);
+        }
+    }
+
+    fn call(&mut self, call: &FnCallExpr) {
+        self.has_containers |= ARRAY_MAKERS.contains(&call.name.as_str());
+        self.calls.push(call.name.clone());
+        call.args.iter().for_each(|arg| self.value(arg));
+    }
+
+    /// Walks `root.a[b].c(d)`, which rhai nests to the right; `reads` says whether its value goes somewhere.
+    fn chain(&mut self, expression: &Expr, reads: bool) {
+        let (Expr::Dot(chain, flags, _) | Expr::Index(chain, flags, _)) = expression else { return };
+        let (mut rest, mut flags, mut is_dot) = (&chain.rhs, *flags, matches!(expression, Expr::Dot(..)));
+        let (mut depth, mut copied) = (0_u8, None);
+        loop {
+            let next = match rest {
+                Expr::Dot(next, ..) | Expr::Index(next, ..) if !flags.contains(ASTFlags::BREAK) => Some(next),
+                _ => None,
+            };
+            let part = next.map_or(rest, |next| &next.lhs);
+            match part {
+                Expr::MethodCall(call, _) if is_dot => {
+                    self.call(call);
+                    let name = call.name.as_str();
+                    // What follows works on what the method returned.
+                    let here = if name == "get" { depth.saturating_add(1) } else { depth };
+                    copied = copied.or(Some((!IN_PLACE.contains(&name)).then_some(here)));
+                }
+                Expr::Property(..) if is_dot => depth = depth.saturating_add(1),
+                index => {
+                    self.value(index);
+                    depth = depth.saturating_add(1);
+                }
+            }
+            let Some(_) = next else { break };
+            match rest {
+                Expr::Dot(next, next_flags, _) => (rest, flags, is_dot) = (&next.rhs, *next_flags, true),
+                Expr::Index(next, next_flags, _) => (rest, flags, is_dot) = (&next.rhs, *next_flags, false),
+                _ => break,
+            }
+        }
+        match &chain.lhs {
+            Expr::Variable(variable, ..) => {
+                if let Some(depth) = copied.unwrap_or(reads.then_some(depth)) {
+                    self.note(&variable.1, depth);
+                }
+            }
+            root => self.value(root),
+        }
+    }
+}

@@ -151,6 +151,10 @@ fn selected(around: Surroundings<'_>, kind: Kind, selector: &str, path: &str) ->
         1 => Ok(handle(kind, 0)),
         count => match selector {
             "first" => Ok(handle(kind, 0)),
+            "traded" => traded(around, kind).ok_or_else(|| {
+                let message = format!("the strategy needs a {} whose asset is traded on a venue", kind_noun(kind));
+                SetupError::value(path, message)
+            }),
             "thinnest" | "deepest" => {
                 let sign = if selector == "thinnest" { 1.0 } else { -1.0 };
                 let Some(field) = depth_field(around.registry, kind) else {
@@ -168,6 +172,13 @@ fn selected(around: Surroundings<'_>, kind: Kind, selector: &str, path: &str) ->
             name => named(around, kind, name, path),
         },
     }
+}
+
+/// The first vault whose asset a venue trades.
+fn traded(around: Surroundings<'_>, kind: Kind) -> Option<Handle> {
+    let field = around.registry.public.iter().position(|field| field.of == kind && field.name == "venue")?;
+    let all = 0..around.directory.count(kind);
+    all.into_iter().find(|index| around.public.value(field, *index) >= 0.0).map(|index| handle(kind, index))
 }
 
 fn depth_field(registry: &Registry, kind: Kind) -> Option<usize> {

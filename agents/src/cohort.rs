@@ -131,7 +131,8 @@ impl CohortScript {
 
     /// What the first agent remembers, by name.
     pub(crate) fn memory(&self) -> Map {
-        self.plan.layout
+        self.plan
+            .layout
             .iter()
             .zip(&self.memory)
             .map(|((name, cell), word)| (name.as_str().into(), cell.read(*word)))
@@ -148,6 +149,11 @@ impl CohortScript {
             self.memory[word.0] = word.1;
         }
         Ok(())
+    }
+
+    /// Supposes what the next calls draw: uniform and normal.
+    pub(crate) fn suppose_draws(&self, draws: [Option<f64>; 2]) {
+        self.machine.context.supposed.set(draws);
     }
 
     pub(crate) const fn wake(&self) -> Wake {
@@ -257,7 +263,13 @@ impl CohortScript {
             time: ask.now.time,
             hook: ask.hook,
             subject: ask.subject.map(|subject| trace::name(&self.machine.context, subject)),
-            saw: self.machine.context.take_seen().into_iter().map(|seen| trace::fact(&self.machine.context, seen)).collect(),
+            saw: self
+                .machine
+                .context
+                .take_seen()
+                .into_iter()
+                .map(|seen| trace::fact(&self.machine.context, seen))
+                .collect(),
             memory: memory.map(|(((name, cell), before), after)| trace::kept(name, *cell, (*before, *after))).collect(),
             asked,
             value: result.as_ref().ok().copied().flatten(),

@@ -78,6 +78,8 @@ pub(crate) struct Context {
     agent: Cell<AgentId>,
     key: Cell<u64>,
     row: Cell<usize>,
+    /// What is drawn instead of the stream's numbers, in a supposed situation: uniform and normal.
+    pub(crate) supposed: Cell<[Option<f64>; 2]>,
     /// What the call under way has read, when it is followed.
     seen: RefCell<Option<Vec<Seen>>>,
 }
@@ -101,6 +103,7 @@ impl Context {
             agent: Cell::new(AgentId(0)),
             key: Cell::new(0),
             row: Cell::new(0),
+            supposed: Cell::default(),
             seen: RefCell::default(),
         }
     }
@@ -218,8 +221,18 @@ impl Context {
         self.own(field, change.index as usize, 0)
     }
 
+    /// A uniform draw.
+    pub(crate) fn uniform(&self) -> f64 {
+        self.supposed.get()[0].unwrap_or_else(|| self.draw(Stream::uniform))
+    }
+
+    /// A normal draw.
+    pub(crate) fn normal(&self) -> f64 {
+        self.supposed.get()[1].unwrap_or_else(|| self.draw(Stream::normal))
+    }
+
     /// The agent's draws: its own stream for every hook, subject and step.
-    pub(crate) fn draw(&self, sample: impl FnOnce(&mut Stream) -> f64) -> f64 {
+    fn draw(&self, sample: fn(&mut Stream) -> f64) -> f64 {
         let mut draws = self.draws.borrow_mut();
         let stream = draws.get_or_insert_with(|| {
             let name = match self.hook.get() {

@@ -32,7 +32,7 @@ pub enum ParamKind {
     Thing {
         /// Of which kind.
         kind: Kind,
-        /// Which one when a scenario is silent: a name, `first`, `thinnest` or `deepest`;
+        /// Which one when a scenario is silent: a name, `first`, `thinnest`, `deepest` or `traded`;
         /// of risk parameters always a path.
         selector: String,
     },

@@ -120,6 +120,9 @@ impl Library {
                 found.sort();
             }
             let base = if is_file { folder.parent().unwrap_or(folder) } else { folder };
+            if is_file {
+                own.take_parts(base)?;
+            }
             for path in found {
                 match own.take((folder, base), &path) {
                     Ok(strategy) => files.push(strategy),
@@ -133,6 +136,20 @@ impl Library {
         Ok(Opened { library, files, problems })
     }
 
+    /// Adds the files of `lib/` beside a script that was asked for alone.
+    fn take_parts(&mut self, base: &Path) -> Result<(), ScriptProblem> {
+        let (folder, mut found) = (base.join("lib"), Vec::new());
+        if folder.is_dir() {
+            collect(&folder, &mut found)?;
+        }
+        found.sort();
+        for path in found {
+            let (text, file) = (source::read(&folder, &path)?, path.display().to_string());
+            self.add(Strategy::read(path.strip_prefix(base).unwrap_or(&path), &file, text)?);
+        }
+        Ok(())
+    }
+
     /// Reads and adds a user's file; what it is, its path below `base` says.
     fn take(&mut self, (folder, base): (&Path, &Path), path: &Path) -> Result<Strategy, ScriptProblem> {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -140,6 +157,8 @@ impl Library {
         let strategy = Strategy::read(path.strip_prefix(base).unwrap_or(path), &file, text)?;
         match self.add(strategy.clone()) {
             None => Ok(strategy),
+            // Met before beside a script that was asked for alone.
+            Some(earlier) if earlier.file == file => Ok(strategy),
             Some(earlier) => {
                 let message = format!("has the name of {}: names are unique over all folders", earlier.file);
                 self.add(earlier);

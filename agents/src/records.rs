@@ -218,14 +218,14 @@ fn host_members(engine: &mut Engine, context: &Rc<Context>) {
 fn draws(engine: &mut Engine, context: &Rc<Context>) {
     engine.register_get("rng", |_: &mut Me| Rng);
     let shared = Rc::clone(context);
-    engine.register_fn("uniform", move |_: &mut Rng| shared.draw(|stream| stream.uniform()));
+    engine.register_fn("uniform", move |_: &mut Rng| shared.uniform());
     let shared = Rc::clone(context);
-    engine.register_fn("normal", move |_: &mut Rng| shared.draw(|stream| stream.normal()));
+    engine.register_fn("normal", move |_: &mut Rng| shared.normal());
     let shared = Rc::clone(context);
     engine.register_fn("chance", move |_: &mut Rng, probability: Dynamic| -> Outcome<bool> {
         let probability = number(&probability).filter(|probability| (0.0..=1.0).contains(probability));
         let probability = probability.ok_or("`chance` takes a probability in 0…1")?;
-        Ok(shared.draw(|stream| stream.uniform()) < probability)
+        Ok(shared.uniform() < probability)
     });
     let shared = Rc::clone(context);
     engine.register_fn("below", move |_: &mut Rng, count: i64| -> Outcome<i64> {
@@ -233,7 +233,7 @@ fn draws(engine: &mut Engine, context: &Rc<Context>) {
             return Err(format!("`below` takes an integer from 1 to {MAX_BELOW}, not {count}").into());
         }
         #[allow(clippy::cast_possible_truncation)]
-        let place = (shared.draw(|stream| stream.uniform()) * float(count)) as i64;
+        let place = (shared.uniform() * float(count)) as i64;
         Ok(place.min(count - 1))
     });
 }

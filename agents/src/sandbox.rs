@@ -128,7 +128,8 @@ impl Sandbox {
     /// Has the engine work within the limits of one call. A panic is an error, and the last that this engine did.
     pub(crate) fn guard<T>(&self, fuel: u64, work: impl FnOnce(&Engine) -> Outcome<T>) -> Outcome<T> {
         self.meter.begin(fuel);
-        let result = if self.is_broken.get() { None } else { catch_unwind(AssertUnwindSafe(|| work(&self.engine))).ok() };
+        let result =
+            if self.is_broken.get() { None } else { catch_unwind(AssertUnwindSafe(|| work(&self.engine))).ok() };
         let Some(result) = result else {
             self.is_broken.set(true);
             self.meter.end(Stop::Panic);

@@ -109,7 +109,8 @@ impl<'a> Runner<'a> {
     fn run(&self, stage: &Stage, catalog: &Catalog, example: Example) -> Result<Case, ScriptProblem> {
         let source = &self.checked.draft.sources[self.checked.draft.source_of(CASES)];
         let wrong = |message: String| source.problem(example.at, message, None);
-        let answer = stage.answer(self.checked, (self.packages, self.options), (catalog, &example.situation)).map_err(wrong)?;
+        let answer =
+            stage.answer(self.checked, (self.packages, self.options), (catalog, &example.situation)).map_err(wrong)?;
         let verdict = match answer {
             Ok(answer) => self.judge(&example, answer),
             Err(fault) => Verdict::Faulted(fault),
@@ -126,8 +127,7 @@ impl<'a> Runner<'a> {
     fn judge(&self, example: &Example, answer: Answer) -> Verdict {
         let words = answer.words();
         let check = &example.check;
-        let held: Outcome<Dynamic> =
-            self.sandbox.guard(LOAD_FUEL, |engine| check.call(engine, &self.ast, (answer,)));
+        let held: Outcome<Dynamic> = self.sandbox.guard(LOAD_FUEL, |engine| check.call(engine, &self.ast, (answer,)));
         match held.map(|value| value.as_bool()) {
             Ok(Ok(true)) => Verdict::Passed,
             Ok(Ok(false)) => Verdict::Failed(words),

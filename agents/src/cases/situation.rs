@@ -2,14 +2,14 @@
 //! accounts, or the things, one after the other.
 
 use palisade_engine::host::Hook;
-use palisade_engine::registry::{Handle, Kind};
+use palisade_engine::registry::{Directory, Handle, Kind};
 use palisade_engine::view::{Columns, OwnScope, Public};
 use rhai::{Array, Dynamic, Map};
 
 use crate::catalog::{Access, Catalog, Property};
 use crate::problem::did_you_mean;
 use crate::pure::number;
-use crate::types::Type;
+use crate::types::{Type, kind_noun};
 
 /// Records of the public view by the word for them; of positions and accounts an agent's own are meant.
 const PUBLIC: [(&str, Kind); 10] = [
@@ -30,7 +30,10 @@ const OFFERED: &str = "offered";
 /// Entries that say something else than facts.
 pub(super) const PARAMS: &str = "params";
 pub(super) const MEMORY: &str = "memory";
+pub(super) const BIND: &str = "bind";
+const RNG: &str = "rng";
 const HOOK: &str = "hook";
+const OTHERS: [&str; 5] = [PARAMS, MEMORY, BIND, RNG, HOOK];
 
 type Told<T> = Result<T, String>;
 
@@ -41,8 +44,8 @@ pub(super) struct View<'a> {
     pub(super) own: &'a mut Columns,
     /// Fields of the account offered.
     pub(super) subject_values: &'a mut [f64],
-    /// How many things of a kind there are.
-    pub(super) count: &'a dyn Fn(Kind) -> usize,
+    /// The things there are.
+    pub(super) directory: &'a Directory,
     /// What the own fields hang on, by place.
     pub(super) scopes: &'a [OwnScope],
 }
@@ -54,6 +57,17 @@ pub(super) fn hook(situation: &Map) -> Told<Option<Hook>> {
     let known = || Hook::ALL.into_iter().map(Hook::name);
     let found = Hook::ALL.into_iter().find(|hook| hook.name() == name);
     found.map(Some).ok_or_else(|| hinted(format!("there is no hook `{name}`"), did_you_mean(&name, known())))
+}
+
+/// What `me.rng` draws in the situation, where it says so: uniform and normal.
+pub(super) fn draws(situation: &Map) -> Told<[Option<f64>; 2]> {
+    let mut draws = [None; 2];
+    for (name, value) in entries(situation, RNG)? {
+        let place = ["uniform", "normal"].iter().position(|known| *known == name.as_str());
+        let place = place.ok_or_else(|| format!("`rng` is supposed by `uniform` and `normal`, not by `{name}`"))?;
+        draws[place] = Some(number(&value).ok_or_else(|| format!("`rng.{name}` is a number"))?);
+    }
+    Ok(draws)
 }
 
 /// The map under `key`, if there is one.
@@ -70,7 +84,7 @@ impl View<'_> {
     /// Supposes every fact of the situation.
     pub(super) fn suppose(&mut self, situation: &Map) -> Told<()> {
         for (key, value) in situation {
-            if [PARAMS, MEMORY, HOOK].contains(&key.as_str()) {
+            if OTHERS.contains(&key.as_str()) {
                 continue;
             }
             match value.read_lock::<Array>() {
@@ -91,7 +105,7 @@ impl View<'_> {
         let own = OWN.iter().find(|(word, _)| *word == key).map(|(_, record)| *record);
         let Some(record) = public.or(own) else {
             let words = PUBLIC.iter().map(|(word, _)| *word).chain(OWN.iter().map(|(word, _)| *word));
-            let hint = did_you_mean(key, words.chain([PARAMS, MEMORY, HOOK]));
+            let hint = did_you_mean(key, words.chain(OTHERS));
             return Err(hinted(format!("a situation has no `{key}`"), hint));
         };
         fields.iter().try_for_each(|(name, value)| self.field((record, key, place), name, value))
@@ -109,12 +123,17 @@ impl View<'_> {
                 return Err(hinted(format!("`{key}` has no field `{name}`"), did_you_mean(name, names)));
             }
         };
-        let number = value.as_bool().map(f64::from).ok().or_else(|| number(value));
-        let number = number.ok_or_else(|| format!("`{key}.{name}` is a number or a flag"))?;
+        let number = match property.map(|property| property.ty) {
+            Some(Type::Thing(kind)) => self.thing((key, name), kind, value)?,
+            _ => {
+                let number = value.as_bool().map(f64::from).ok().or_else(|| number(value));
+                number.ok_or_else(|| format!("`{key}.{name}` is a number or a flag"))?
+            }
+        };
         match (access, record) {
             (Access::Public(field, _), Type::Thing(Kind::Account)) => self.subject_values[field] = number,
             (Access::Public(field, _), Type::Thing(kind)) => {
-                let all = 0..(self.count)(kind);
+                let all = 0..self.directory.count(kind);
                 all.filter(|index| place.is_none_or(|place| place == *index))
                     .for_each(|index| self.public.suppose(field, index, number));
             }
@@ -122,6 +141,18 @@ impl View<'_> {
             _ => return Err(format!("`{key}.{name}` cannot be supposed: it is no fact")),
         }
         Ok(())
+    }
+
+    /// A thing by its name, or none by `()`.
+    fn thing(&self, (key, name): (&str, &str), kind: Kind, value: &Dynamic) -> Told<f64> {
+        if value.is_unit() {
+            return Ok(-1.0);
+        }
+        let wanted =
+            value.clone().into_string().map_err(|_| format!("`{key}.{name}` is the name of a thing, or ()"))?;
+        let found = self.directory.find(kind, &wanted).and_then(|place| u32::try_from(place).ok()).map(f64::from);
+        let hint = || did_you_mean(&wanted, self.directory.names(kind));
+        found.ok_or_else(|| hinted(format!("`{key}.{name}`: there is no {} `{wanted}`", kind_noun(kind)), hint()))
     }
 
     fn own_field(&mut self, field: usize, place: Option<usize>, number: f64) {

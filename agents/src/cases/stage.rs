@@ -1,4 +1,4 @@
-//! The standard world of examples: one market of a token at 100, its venue and feed, a staked token at 10 with its venue and
+//! The standard world of examples: one market of a token at 100, two venues and a feed of it, a staked token at 10 with its venue and
 //! vault, and an open proposal that lowers the market's initial margin ratio.
 
 use palisade_engine::action::{ActionId, Actor, Intent, Value};
@@ -35,6 +35,7 @@ const BLOCKS: [(&str, &str); 8] = [
     (
         "market.venues",
         r#"{"TOK/USD": (base: "TOK", quote: "USD", price: 100.0, depth: 1000000.0, fee: 0.003),
+            "TOK/USD 2": (base: "TOK", quote: "USD", price: 100.0, depth: 1000000.0, fee: 0.003),
             "STK/USD": (base: "STK", quote: "USD", price: 10.0, depth: 1000000.0, fee: 0.003)}"#,
     ),
     ("protocol.vaults", r#"{"pool": (asset: "STK", venue: "STK/USD", markets: ["TOK-PERP"], cooldown: "1h")}"#),
@@ -118,6 +119,7 @@ impl Stage {
             return Err(format!("the strategy has no `{}`", hook.name()));
         };
         script.suppose(&situation::entries(situation, situation::MEMORY)?)?;
+        script.suppose_draws(situation::draws(situation)?);
         let (world, registry) = (self.simulation.world(), self.simulation.registry());
         let (agents, subject) = ([AgentId(self.members.first)], situation::subject(hook));
         let asked = Asked { agents: &agents, accounts: usize::from(ACCOUNTS), subject };
@@ -130,7 +132,7 @@ impl Stage {
             public: &mut public,
             own: &mut own,
             subject_values: &mut subject_values,
-            count: &|kind| directory.count(kind),
+            directory,
             scopes: &scopes,
         };
         view.suppose(situation)?;
@@ -153,7 +155,7 @@ impl Stage {
             return Ok(Err(format!("{}: {}", fault.place, fault.message)));
         }
         let value = replies.values.first().map(|(_, value)| *value);
-        Ok(Ok(Answer::new(registry, &replies.intents, value, script.memory())))
+        Ok(Ok(Answer::new((registry, directory), &replies.intents, value, script.memory())))
     }
 
     fn script(
@@ -167,15 +169,21 @@ impl Stage {
             let value = number(&value).ok_or_else(|| format!("`params.{name}` is a number"))?;
             cohort.params.insert(name.to_string(), value);
         }
+        for (name, thing) in situation::entries(situation, situation::BIND)? {
+            let thing =
+                thing.into_string().map_err(|other| format!("`bind.{name}` is the name of a thing, not {other}"))?;
+            cohort.bind.insert(name.to_string(), thing);
+        }
         // A parameter that a scenario must bind means the one that the proposal changes.
         let open = checked.declarations.params.iter().filter(|param| param.is_kind(Kind::Parameter));
-        cohort.bind.extend(open.map(|param| (param.name.clone(), PARAMETER.to_owned())));
+        for param in open {
+            cohort.bind.entry(param.name.clone()).or_insert_with(|| PARAMETER.to_owned());
+        }
         let around = Surroundings::of(&self.simulation);
         let values = bind::values(around, &checked.declarations.params, ("example", &cohort));
         let values = values.map_err(|error| error.to_string())?;
         let view = (catalog.clone(), Names::of(around.directory));
-        CohortScript::new(checked, values, self.members, view, packages)
-            .map_err(|problem| problem.to_string())
+        CohortScript::new(checked, values, self.members, view, packages).map_err(|problem| problem.to_string())
     }
 
     fn offered(&self) -> Vec<f64> {

@@ -39,8 +39,36 @@ fn examples_change_facts_of_the_standard_world() {
     passes("#{ account: #{ free: 60_000.0 } }", "a.is_all(\"withdraw\", \"amount\")");
     passes("#{ position: #{ size: 6.0 } }", "a.asks(\"close\") && !a.is_all(\"close\", \"size\")");
     passes("#{ position: [#{ size: 6.0 }] }", "a.is_quiet()");
+    passes("#{ market: #{ mark: 101.0 } }", "a.asks(\"open\", 1) && !a.asks(\"open\", 0) && a.count(\"open\", 1) == 1");
+    passes("#{ market: #{ mark: 101.0 } }", "a.name(\"open\", \"market\") == \"TOK-PERP\"");
+    passes("#{ position: #{ size: 6.0 } }", "a.fraction(\"close\", \"size\") == 0.5");
     passes("#{ hook: \"vote\" }", "a.answered && a.value == AGAINST");
     passes("#{ hook: \"vote\", proposal: #{ loosens: false } }", "a.value == FOR");
+}
+
+#[test]
+fn things_and_draws_can_be_supposed() {
+    let body = "fn params() { #{ venue: venue_param(\"first\") } }\n\
+                fn decide(me, world) {\n\
+                    if me.rng.chance(0.5) { me.sell(me.params.venue, all); }\n\
+                    if world.market(\"TOK-PERP\").spot == world.venue(\"STK/USD\") { me.buy(me.params.venue, me.rng.normal()); }\n\
+                }";
+    let check = |situation: &str, check: &str| {
+        let text = format!("{CARD}{body}\nfn cases() {{ [ example(\"e\", {situation}, |a| {check}) ] }}");
+        let library = Library::of_texts(&[("x.rhai", &text)]).unwrap();
+        let cases = super::cases(&library, library.get("x").unwrap()).map_err(|problems| problems[0].to_string());
+        cases.map(|cases| cases[0].verdict.clone())
+    };
+    let sold = "a.name(\"sell\", \"venue\") == \"TOK/USD 2\"";
+    assert_eq!(check("#{ bind: #{ venue: \"TOK/USD 2\" }, rng: #{ uniform: 0.4 } }", sold), Ok(Verdict::Passed));
+    assert_eq!(check("#{ rng: #{ uniform: 0.5 } }", "a.is_quiet()"), Ok(Verdict::Passed));
+    let bought = "a.number(\"buy\", \"spend\") == 7.0";
+    let spot = "#{ rng: #{ uniform: 0.9, normal: 7.0 }, market: #{ spot: \"STK/USD\" } }";
+    assert_eq!(check(spot, bought), Ok(Verdict::Passed));
+    let wrong = check("#{ market: #{ spot: \"STK/US\" } }", "true").unwrap_err();
+    assert!(wrong.contains("`market.spot`: there is no venue `STK/US` (did you mean `STK/USD`?)"), "{wrong}");
+    assert!(check("#{ bind: #{ venu: \"STK/USD\" } }", "true").unwrap_err().contains("venu"));
+    assert!(check("#{ rng: #{ uniforms: 1.0 } }", "true").unwrap_err().contains("not by `uniforms`"));
 }
 
 #[test]
@@ -50,7 +78,7 @@ fn a_failed_example_says_what_was_asked_for() {
     .unwrap();
     let said: Vec<_> =
         cases.iter().map(|case| (case.title.as_str(), case.line, case.column, case.verdict.clone())).collect();
-    let opened = "it asked for open(market: market 0, size: 2)".to_owned();
+    let opened = "it asked for open(market: TOK-PERP, size: 2) on account 1".to_owned();
     assert_eq!(
         said,
         [("stays", 16, 1, Verdict::Failed(opened)), ("nothing", 17, 1, Verdict::Failed("it did nothing".into()))]

@@ -177,7 +177,12 @@ fn a_vote_reads_what_it_names() {
         "fn vote(me, proposal) { if me.estimate(proposal.change(0)) > 0.0 { FOR } }\nfn decide(me, world) { me.cash }";
     let library = Library::of_texts(&[("x.rhai", &format!("{CARD}{body}"))]).unwrap();
     let registry = voting();
-    let checked = checked(&library, library.get("x").unwrap(), &Catalog::of(&registry), (&Packages::new(), HostOptions::default()));
+    let checked = checked(
+        &library,
+        library.get("x").unwrap(),
+        &Catalog::of(&registry),
+        (&Packages::new(), HostOptions::default()),
+    );
     let reads = &checked.map_err(|found| format!("{found:?}")).unwrap().reads[&Hook::Vote];
     let names: Vec<&str> = reads.0.iter().map(|place| registry.own[*place].name).collect();
     assert_eq!(names, ["estimate"]);
@@ -372,8 +377,8 @@ fn check_reads(body: &str, expected: &[&str]) {
     let registry = registry();
     let catalog = Catalog::of(&registry);
     let library = Library::of_texts(&[("x.rhai", &format!("{CARD}{body}"))]).unwrap();
-    let checked =
-        checked(&library, library.get("x").unwrap(), &catalog, (&Packages::new(), HostOptions::default())).map_err(|p| format!("{p:?}"));
+    let checked = checked(&library, library.get("x").unwrap(), &catalog, (&Packages::new(), HostOptions::default()))
+        .map_err(|p| format!("{p:?}"));
     let reads = &checked.as_ref().unwrap().reads[&Hook::Decide];
     let names: Vec<String> =
         reads.0.iter().map(|place| format!("{:?}.{}", registry.own[*place].scope, registry.own[*place].name)).collect();

@@ -65,7 +65,8 @@ impl Copies {
         let (depths, meter) = (self.depths, Rc::clone(meter));
         engine.on_var(move |name, offset, context| {
             let value = offset.checked_sub(1).and_then(|offset| context.scope().iter_raw().nth(offset));
-            if let Some((_, _, value)) = value.filter(|(_, _, value)| value.is_array() || value.is_map() || value.is_string())
+            if let Some((_, _, value)) =
+                value.filter(|(_, _, value)| value.is_array() || value.is_map() || value.is_string())
                 && let Some(depth) = depths.get(name)
             {
                 meter.charge(weight::below(value, *depth));

@@ -124,7 +124,8 @@ fn splitting(engine: &mut Engine, meter: &Rc<Meter>) {
 fn characters(engine: &mut Engine, meter: &Rc<Meter>) {
     let meter = Rc::clone(meter);
     let chars = Rc::new(move |text: &str, start: i64, length: i64| -> Array {
-        let from_end = || text.chars().count().saturating_sub(usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX));
+        let from_end =
+            || text.chars().count().saturating_sub(usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX));
         let skipped = usize::try_from(start).unwrap_or_else(|_| from_end());
         let length = usize::try_from(length).unwrap_or(0);
         let chars: Array = text.chars().skip(skipped).take(length).map(Dynamic::from_char).collect();
@@ -157,7 +158,8 @@ fn searching(engine: &mut Engine, meter: &Rc<Meter>) {
     let of = Rc::clone(meter);
     let find = Rc::new(move |ctx: &NativeCallContext<'_>, array: &mut Array, wanted: &Dynamic, start: i64| {
         let weight = weight::of(wanted);
-        let from_end = |length: usize| length.saturating_sub(usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX));
+        let from_end =
+            |length: usize| length.saturating_sub(usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX));
         let skipped = usize::try_from(start).unwrap_or_else(|_| from_end(array.len()));
         for (place, item) in array.iter_mut().enumerate().skip(skipped) {
             of.charge(weight);
@@ -176,9 +178,12 @@ fn searching(engine: &mut Engine, meter: &Rc<Meter>) {
     engine.register_fn("index_of", move |ctx: NativeCallContext<'_>, array: &mut Array, wanted: Dynamic| {
         shared(&ctx, array, &wanted, 0).map(index)
     });
-    engine.register_fn("index_of", move |ctx: NativeCallContext<'_>, array: &mut Array, wanted: Dynamic, start: i64| {
-        find(&ctx, array, &wanted, start).map(index)
-    });
+    engine.register_fn(
+        "index_of",
+        move |ctx: NativeCallContext<'_>, array: &mut Array, wanted: Dynamic, start: i64| {
+            find(&ctx, array, &wanted, start).map(index)
+        },
+    );
 }
 
 /// `==` as a script has it, between values of any types.

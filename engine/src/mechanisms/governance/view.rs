@@ -95,7 +95,7 @@ fn declare_proposals(registry: &mut Registry) {
             "state",
             number,
             "",
-            "0 pending, 1 open, 2 defeated, 3 passed, 4 queued, 5 expired, 6 in force, 7 vetoed.",
+            "PENDING, OPEN, DEFEATED, PASSED, QUEUED, EXPIRED, IN_FORCE or VETOED: 0 to 7.",
             |world, place| course::standing(world, place).map_or(f64::NAN, |standing| f64::from(standing.number())),
         ),
         field("open", FieldKind::Flag, "", "Whether it is being voted on.", |world, place| {

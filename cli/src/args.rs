@@ -89,6 +89,9 @@ pub(crate) struct RunArgs {
     /// Exit with 1 when this comparison of outcomes holds in any world, such as "insolvent > 0"
     #[arg(long, value_name = "EXPR")]
     fail_if: Option<String>,
+    /// Run again whenever the scenario, a file it names or a folder of scripts changes, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["out", "json"])]
+    pub(crate) watch: bool,
     #[command(flatten)]
     pub(crate) display: Display,
 }
@@ -285,6 +288,8 @@ mod tests {
         check_refused("palisade run a.ron --data ETH", "expected NAME=FILE");
         check_refused("palisade trace a.ron --agent 1 --steps 5", "expected steps such as 10..20");
         check_refused("palisade trace a.ron --agent 1 --steps 5..5", "5..5: no steps");
+        check_refused("palisade run a.ron --watch --out x", "cannot be used with '--out <DIR>'");
+        check_refused("palisade run a.ron --watch --json", "cannot be used with '--json'");
         check_refused("palisade verify a.ron --seeds 3", "unexpected argument '--seeds'");
     }
 

@@ -14,6 +14,7 @@ mod new;
 mod output;
 mod paint;
 mod profile;
+mod rerun;
 mod run;
 mod schema;
 mod summary;

@@ -1,5 +1,6 @@
 //! `palisade run`: one world or many, and what came out.
 
+use palisade_lab::load::RunRequest;
 use palisade_lab::report::Report;
 use palisade_lab::{load, run as lab};
 
@@ -7,15 +8,21 @@ use crate::args::{Display, RunArgs};
 use crate::exit::Exit;
 use crate::output::{complain, print, print_json};
 use crate::paint::Paint;
+use crate::rerun;
 use crate::summary;
 use crate::trouble::Trouble;
 use crate::watch::Onlooker;
 
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     let request = args.request()?;
-    let loaded = load::load(&request)?;
-    let onlooker = Onlooker::start(&args.display, Some(loaded.all_steps(&request)))?;
-    let report = lab::run(&loaded, &request, &onlooker)?;
+    if args.watch { rerun::watch(args, &request) } else { once(args, &request) }
+}
+
+/// One run from its files to its summary.
+pub(crate) fn once(args: &RunArgs, request: &RunRequest) -> Result<Exit, Trouble> {
+    let loaded = load::load(request)?;
+    let onlooker = Onlooker::start(&args.display, Some(loaded.all_steps(request)))?;
+    let report = lab::run(&loaded, request, &onlooker)?;
     drop(onlooker);
     show(&report, &args.display)?;
     Ok(exit(&report))

@@ -13,6 +13,9 @@ use crate::exit::Exit;
 use crate::output::complain;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static LISTENING: AtomicBool = AtomicBool::new(false);
+/// Whether worlds are running, which Ctrl-C lets finish.
+static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// Shows progress to whoever sits at a terminal.
 #[derive(Debug)]
@@ -24,17 +27,26 @@ impl Onlooker {
     /// Starts watching a run of so many steps, where that is known. The first Ctrl-C asks the run to end, the second
     /// ends the program.
     pub(crate) fn start(display: &Display, steps: Option<u64>) -> anyhow::Result<Self> {
-        ctrlc::set_handler(|| {
-            if INTERRUPTED.swap(true, Ordering::Relaxed) {
-                std::process::exit(i32::from(Exit::Interrupted.code()));
-            }
-            complain("\nfinishing the worlds under way; Ctrl-C again ends at once\n");
-        })
-        .context("cannot listen for Ctrl-C")?;
+        RUNNING.store(true, Ordering::Relaxed);
+        listen()?;
         let shown = stderr().is_terminal() && !display.quiet && !display.json;
         let bar = if shown { drawn(steps) } else { ProgressBar::hidden() };
         Ok(Self { bar })
     }
+}
+
+/// Listens for Ctrl-C from now on: between runs it ends the program.
+pub(crate) fn listen() -> anyhow::Result<()> {
+    if LISTENING.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    ctrlc::set_handler(|| {
+        if !RUNNING.load(Ordering::Relaxed) || INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(Exit::Interrupted.code()));
+        }
+        complain("\nfinishing the worlds under way; Ctrl-C again ends at once\n");
+    })
+    .context("cannot listen for Ctrl-C")
 }
 
 fn drawn(steps: Option<u64>) -> ProgressBar {
@@ -59,6 +71,7 @@ impl Watch for Onlooker {
 
 impl Drop for Onlooker {
     fn drop(&mut self) {
+        RUNNING.store(false, Ordering::Relaxed);
         self.bar.finish_and_clear();
     }
 }

@@ -1,7 +1,7 @@
 //! Loading: everything that can be wrong with a scenario, its scripts or the request is found here, before a step is
 //! run and before anything is written.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use palisade_agents::{HostOptions, Library, ScriptHost, ScriptProblem, evaluate_flag};
 use palisade_engine::clock::Clock;
@@ -15,7 +15,7 @@ use palisade_engine::{Options, Simulation, mechanisms};
 use crate::assemble;
 use crate::expect::{self, Expectations, Names};
 use crate::session::on_large_stack;
-use crate::source::{Document, Override, Problem};
+use crate::source::{Document, Override, Problem, named_files};
 
 /// The seed of a run that names none.
 pub const DEFAULT_SEED: u64 = 1;
@@ -211,6 +211,16 @@ impl Loaded {
 pub fn load(request: &RunRequest) -> Result<Loaded, LoadError> {
     check_request(request)?;
     on_large_stack(|| read(request).map_err(Wrong::first))
+}
+
+/// The files on disk that a request is made of, there or not, but for scripts.
+#[must_use]
+pub fn files(request: &RunRequest) -> Vec<PathBuf> {
+    let mut files = named_files(&request.scenario);
+    let tables = Document::load(&request.scenario, &request.sets).and_then(|document| document.tables(&request.data));
+    files.extend(tables.iter().flat_map(|tables| tables.values()).filter_map(|file| file.path().map(Path::to_owned)));
+    files.extend(request.data.iter().map(|(_, file)| file.clone()));
+    files
 }
 
 /// Everything that is wrong with a scenario and its scripts.

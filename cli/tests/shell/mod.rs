@@ -1,0 +1,44 @@
+//! The program as a command that is called in a folder, with nothing of the repository in reach.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs the program in `folder`, with nothing of the repository in reach.
+fn palisade(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_palisade"));
+    command.current_dir(folder).args(args).env("NO_COLOR", "1").output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What a command prints when it does what it was asked for.
+#[track_caller]
+pub(crate) fn printed(folder: &Path, args: &[&str]) -> String {
+    let output = palisade(folder, args);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {}", text(&output.stderr));
+    assert!(output.stderr.is_empty(), "{args:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// The message of a command that is refused, with nothing on stdout.
+#[track_caller]
+pub(crate) fn refused(folder: &Path, args: &[&str], expected: &[&str]) {
+    let output = palisade(folder, args);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {message}{}", text(&output.stdout));
+    assert!(output.stdout.is_empty(), "{args:?}: stdout stays empty");
+    for part in expected {
+        assert!(message.contains(part), "{args:?}: no `{part}` in:\n{message}");
+    }
+    assert!(!message.contains("panicked"), "{message}");
+}
+
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let mut names: Vec<String> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}

@@ -46,7 +46,7 @@ const FUNCTIONS: [(&str, &str, &str, &str); 17] = [
 pub fn definitions(registry: &Registry) -> String {
     let catalog = Catalog::of(registry);
     let mut text = String::from(
-        "// Definitions of the Palisade script API for editors: generated, do not edit.\n\nmodule static;\n",
+        "// The script API for editors\n// Generated from the registry; rewrite with PALISADE_BLESS=1 cargo test -p palisade-tests reference.\n\nmodule static;\n",
     );
     for constant in constants::all() {
         item(&mut text, "", &format!("const {}: {};", constant.name, word(constant.ty)));

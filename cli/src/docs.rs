@@ -36,9 +36,9 @@ pub(crate) fn docs(args: &DocsArgs) -> Result<Exit, Trouble> {
     Ok(Exit::Done)
 }
 
-/// The first heading of a page.
+/// The first heading of a page, or what a script's first comment says.
 fn title(text: &str) -> &str {
-    text.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or("")
+    text.lines().find_map(|line| line.strip_prefix("# ").or_else(|| line.strip_prefix("// "))).unwrap_or("")
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::sandbox::Outcome;
 
 /// The names on an answer, for hints.
 pub(crate) const MEMBERS: [&str; 10] =
-    ["asks", "count", "number", "fraction", "is_all", "name", "is_quiet", "answered", "value", "memory"];
+    ["asks", "count", "number", "share", "is_all", "name", "is_quiet", "answered", "value", "memory"];
 
 /// One action asked for.
 #[derive(Clone, Debug)]
@@ -118,7 +118,7 @@ impl Answer {
         }
     }
 
-    fn fraction(&self, action: &str, arg: &str) -> Outcome<f64> {
+    fn share(&self, action: &str, arg: &str) -> Outcome<f64> {
         match self.argument(action, arg)? {
             Given::Fraction(share) => Ok(*share),
             Given::All => Ok(1.0),
@@ -147,7 +147,7 @@ pub(crate) fn register(engine: &mut Engine) {
     engine.register_fn("count", |answer: &mut Answer, action: &str| answer.count(action));
     engine.register_fn("count", |answer: &mut Answer, action: &str, on: i64| answer.of(on).count(action));
     member(engine, "number", Answer::number);
-    member(engine, "fraction", Answer::fraction);
+    member(engine, "share", Answer::share);
     member(engine, "is_all", Answer::is_all);
     member(engine, "name", Answer::name);
     engine.register_fn("is_quiet", |answer: &mut Answer| answer.asked.is_empty() && answer.value.is_none());

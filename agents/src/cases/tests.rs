@@ -41,7 +41,7 @@ fn examples_change_facts_of_the_standard_world() {
     passes("#{ position: [#{ size: 6.0 }] }", "a.is_quiet()");
     passes("#{ market: #{ mark: 101.0 } }", "a.asks(\"open\", 1) && !a.asks(\"open\", 0) && a.count(\"open\", 1) == 1");
     passes("#{ market: #{ mark: 101.0 } }", "a.name(\"open\", \"market\") == \"TOK-PERP\"");
-    passes("#{ position: #{ size: 6.0 } }", "a.fraction(\"close\", \"size\") == 0.5");
+    passes("#{ position: #{ size: 6.0 } }", "a.share(\"close\", \"size\") == 0.5");
     passes("#{ hook: \"vote\" }", "a.answered && a.value == AGAINST");
     passes("#{ hook: \"vote\", proposal: #{ loosens: false } }", "a.value == FOR");
 }

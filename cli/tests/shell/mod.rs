@@ -23,6 +23,16 @@ pub(crate) fn printed(folder: &Path, args: &[&str]) -> String {
     text(&output.stdout)
 }
 
+/// What a command prints that did its work and found something wrong.
+#[track_caller]
+#[allow(dead_code)] // not every binary of tests calls it
+pub(crate) fn failed(folder: &Path, args: &[&str]) -> String {
+    let output = palisade(folder, args);
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {}", text(&output.stderr));
+    assert!(output.stderr.is_empty(), "{args:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
 /// The message of a command that is refused, with nothing on stdout.
 #[track_caller]
 pub(crate) fn refused(folder: &Path, args: &[&str], expected: &[&str]) {
@@ -36,6 +46,7 @@ pub(crate) fn refused(folder: &Path, args: &[&str], expected: &[&str]) {
     assert!(!message.contains("panicked"), "{message}");
 }
 
+#[allow(dead_code)] // as above
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
     let mut names: Vec<String> = entries.map(|name| name.to_string_lossy().into_owned()).collect();

@@ -62,13 +62,15 @@ fn rule(library: &Library, script: &Strategy, kind: RuleKind) -> Rule {
     Rule { kind, name: script.name.clone(), doc: script.card.summary.clone(), eval }
 }
 
+type Key = (String, Arc<str>);
+
 /// What tells two rules apart: their whole text, as two runs of one process may differ in it.
-fn key(text: &(Library, Strategy)) -> (String, Arc<str>) {
+fn key(text: &(Library, Strategy)) -> Key {
     (text.1.name.clone(), Arc::clone(&text.1.text))
 }
 
 thread_local! {
-    static COMPILED: RefCell<BTreeMap<(String, Arc<str>), Rc<Compiled>>> = const { RefCell::new(BTreeMap::new()) };
+    static COMPILED: RefCell<BTreeMap<Key, Rc<Compiled>>> = const { RefCell::new(BTreeMap::new()) };
     static FAULTS: RefCell<Vec<Fault>> = const { RefCell::new(Vec::new()) };
     static TRIPPED: RefCell<Option<Fault>> = const { RefCell::new(None) };
 }

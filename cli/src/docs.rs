@@ -1,4 +1,5 @@
-//! `palisade docs`: the reference pages, as they belong to this very program, in a folder of their own.
+//! `palisade docs`: the reference pages and the definitions for editors, as they belong to this very program, in a folder of
+//! their own.
 
 use std::path::PathBuf;
 
@@ -30,15 +31,16 @@ pub(crate) fn docs(args: &DocsArgs) -> Result<Exit, Trouble> {
     }
     folder.put()?;
     let rows = pages.iter().map(|(name, text)| vec![(*name).to_owned(), title(text).to_owned()]).collect();
-    let written = counted(pages.len() as u64, "page");
-    let list = table(&[("page", Align::Left), ("what it describes", Align::Left)], rows);
+    let written = counted(pages.len() as u64, "file");
+    let list = table(&[("file", Align::Name), ("what it describes", Align::Left)], rows);
     print(&format!("{written} in {}\n{list}", args.out.display()))?;
     Ok(Exit::Done)
 }
 
-/// The first heading of a page, or what a script's first comment says.
+/// The first heading of a page, or the first comment of definitions.
 fn title(text: &str) -> &str {
-    text.lines().find_map(|line| line.strip_prefix("# ").or_else(|| line.strip_prefix("// "))).unwrap_or("")
+    let titles = ["# ", "// "];
+    text.lines().find_map(|line| titles.iter().find_map(|mark| line.strip_prefix(mark))).unwrap_or("")
 }
 
 #[cfg(test)]

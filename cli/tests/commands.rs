@@ -14,7 +14,7 @@ fn docs_writes_the_reference_pages_once() {
     let folder = TempDir::new().expect("a folder");
     let shown = printed(folder.path(), &["docs"]);
     let pages = names(&folder.path().join("palisade-docs"));
-    for page in ["actions.md", "parameters.md", "scenario.md", "scripts.md", "view.md"] {
+    for page in ["actions.md", "parameters.md", "scenario.md", "scripts.md", "view.md", "palisade.d.rhai"] {
         assert!(pages.iter().any(|name| name == page), "no {page} in {pages:?}");
         assert!(shown.contains(page), "{shown}");
     }

@@ -5,6 +5,7 @@ mod engine_laws;
 mod governors;
 mod library;
 mod mechanisms;
+mod plugin;
 mod reference;
 mod scenarios;
 mod schema;

@@ -1,8 +1,8 @@
 //! A mechanism from outside the engine: a relief fund that anyone may give to, and that drips into the insurance fund.
 //!
 //! It brings a scenario block, a risk parameter, an action, a public field, a probe and an invariant, with nothing but
-//! the public API of `palisade_engine`. A crate of your own needs three dependencies: `palisade-engine`, `serde`, and
-//! `bevy_ecs` in the version that the engine names.
+//! the public API of `palisade_engine`. A crate of your own needs four dependencies: `palisade-engine`, and `bevy_ecs`,
+//! `schemars` and `serde` in the versions that the engine names.
 //!
 //! Run it with `cargo run -p palisade-engine --example add_a_mechanism`.
 
@@ -27,13 +27,14 @@ use palisade_engine::tx::Tx;
 use palisade_engine::units::{Amount, Rounding, Span, whole};
 use palisade_engine::view::{FieldKind, PublicField, Reads};
 use palisade_engine::{Options, Simulation};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Where the block stands in a scenario.
 const BLOCK: &str = "protocol.relief";
 
 /// The block `protocol.relief`, as a scenario writes it: a component, so that votes can change its parameter.
-#[derive(Component, Clone, Debug, Deserialize)]
+#[derive(Component, Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReliefTerms {
     /// Coins in the fund at the start.
@@ -68,7 +69,9 @@ impl Mechanism for Relief {
     /// What scenarios, scripts, tables and votes will know of it. Nothing is said twice: script methods, checks and
     /// reference pages follow from these lists.
     fn declare(&self, registry: &mut Registry) {
-        registry.blocks.push(BlockSpec { path: BLOCK, doc: "A fund of donations that drips into the insurance fund." });
+        registry
+            .blocks
+            .push(BlockSpec::of::<ReliefTerms>(BLOCK, "A fund of gifts that drips into the insurance fund."));
         registry.params.extend(params![ReliefTerms, Kind::Protocol, "protocol.relief";
             drip: "ratio/day", 0.0, 24.0, Lower, "Share of the relief fund that goes to the insurance fund a day.";
         ]);
@@ -208,12 +211,18 @@ fn scenario() -> Scenario {
     }
 }
 
-fn main() -> Result<(), SetupError> {
+/// Three hours of it, a line each.
+pub fn story() -> Result<Vec<String>, SetupError> {
     let mut simulation = Simulation::new(&scenario(), &mechanisms(), Options { seed: 1, ..Options::default() })?;
     let donate = simulation.registry().action("donate").expect("the mechanism declares it");
-    for hour in 1..=3 {
+    let hour = |hour| {
         simulation.step(&mut Generous { donate });
-        println!("after {hour} h the relief fund holds {:>8.4} USD", coins(simulation.world()));
-    }
+        format!("after {hour} h the relief fund holds {:.2} USD", coins(simulation.world()))
+    };
+    Ok((1..=3).map(hour).collect())
+}
+
+fn main() -> Result<(), SetupError> {
+    story()?.iter().for_each(|line| println!("{line}"));
     Ok(())
 }

@@ -7,6 +7,7 @@ mod command;
 mod details;
 mod expect;
 pub mod load;
+pub mod odd;
 pub mod profile;
 pub mod report;
 pub mod run;

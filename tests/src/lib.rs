@@ -1,5 +1,6 @@
 //! What the suite and the benches share: native hosts and small worlds written in code.
 
 pub mod hosts;
+pub mod markdown;
 pub mod reference;
 pub mod worlds;

@@ -21,7 +21,7 @@ use palisade_tests::worlds::small;
 
 #[path = "../../engine/examples/add_a_mechanism.rs"]
 #[allow(dead_code, unreachable_pub)]
-mod add_a_mechanism;
+pub(crate) mod add_a_mechanism;
 
 const BLOCK: &str = "protocol.relief";
 /// The first trader of the small world, with 1000 USD in the wallet.

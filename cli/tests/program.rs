@@ -40,21 +40,6 @@ fn a_run_tells_what_happened_and_how_to_repeat_it() {
 }
 
 #[test]
-fn the_readme_shows_a_real_output() {
-    let readme = fs::read_to_string(repository().join("README.md")).expect("a README");
-    let mut shown = readme.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next());
-    for scenario in [MANGO, "scenarios/oracle_collusion.ron"] {
-        let summary = text(&palisade(&["run", scenario]).stdout);
-        let mut lines = summary.lines();
-        let expected = shown.next().expect("an output").lines();
-        for line in expected.filter(|line| !line.trim().is_empty() && line.trim() != "…") {
-            let printed = lines.any(|printed| printed.trim_end() == line);
-            assert!(printed, "`run {scenario}` does not print, in this order:\n{line}");
-        }
-    }
-}
-
-#[test]
 fn json_is_one_object_and_nothing_else() {
     let output = palisade(&["run", THIN, "--json", "--seeds", "3", "--steps", "60"]);
     let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON value");

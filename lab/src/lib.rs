@@ -9,6 +9,7 @@ mod expect;
 pub mod folder;
 pub mod inventory;
 pub mod load;
+pub mod odd;
 pub mod profile;
 pub mod reference;
 pub mod report;

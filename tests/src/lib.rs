@@ -1,4 +1,5 @@
 //! What the suite and the benches share: native hosts and small worlds written in code.
 
 pub mod hosts;
+pub mod markdown;
 pub mod worlds;

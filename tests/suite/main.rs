@@ -3,8 +3,12 @@
 mod attacks;
 mod engine_laws;
 mod governors;
+mod guide;
 mod library;
+mod links;
 mod mechanisms;
+mod odd;
+mod plugin;
 mod reference;
 mod scenarios;
 mod schema;

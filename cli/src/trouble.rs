@@ -27,6 +27,8 @@ pub(crate) enum Trouble {
     Usage(String),
     /// A run that ended in a world that cannot be.
     Invariant { seed: u64, step: u64, message: String, command: String },
+    /// A script that a back-stop ended even when it ran alone.
+    Backstop { seed: u64, step: u64, hook: &'static str, place: String, message: String, command: String },
     /// What this program itself could not do.
     Other(anyhow::Error),
 }
@@ -34,7 +36,7 @@ pub(crate) enum Trouble {
 impl Trouble {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Invariant { .. } => Exit::Failed,
+            Self::Invariant { .. } | Self::Backstop { .. } => Exit::Failed,
             Self::Problem(_) | Self::Script(_) | Self::Usage(_) | Self::Other(_) => Exit::BadInput,
         }
     }
@@ -62,6 +64,10 @@ impl Trouble {
                 let message = message.strip_prefix("Invariant: ").unwrap_or(message);
                 let head = error(paint, &format!("broken invariant at step {step} of seed {seed}: {message}"));
                 format!("{head}reproduce: {command}\n")
+            }
+            Self::Backstop { seed, step, hook, place, message, command } => {
+                let head = error(paint, &format!("{place}: `{hook}` at step {step} of seed {seed}: {message}"));
+                format!("{head}the run is void, as it would depend on the machine\nreproduce: {command}\n")
             }
             Self::Other(problem) => error(paint, &format!("{problem:#}")),
         }
@@ -178,6 +184,9 @@ impl From<RunError> for Trouble {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Invariant { seed, step, message, command } => Self::Invariant { seed, step, message, command },
+            RunError::Backstop { seed, step, hook, place, message, command } => {
+                Self::Backstop { seed, step, hook, place, message, command }
+            }
             RunError::Output(message) => Self::Usage(message),
             RunError::Load(error) => error.into(),
         }

@@ -24,7 +24,7 @@ pub fn profile(loaded: &Loaded, request: &RunRequest, watch: &dyn Watch) -> Resu
         let host = HostOptions { profile: true, ..request.host };
         let request = RunRequest { host, ..request.clone() };
         let session = Session { loaded, request: &request, watch };
-        let played = session.play(request.seed, Cast::Full, &mut Nobody)?;
+        let played = session.unless_tripped(|| session.play(request.seed, Cast::Full, &mut Nobody))?;
         let (mut hooks, mut lines) = played.host.costs();
         hooks.sort_by_key(|cost| std::cmp::Reverse(cost.operations));
         lines.sort_by_key(|cost| std::cmp::Reverse(cost.operations));

@@ -43,6 +43,22 @@ pub enum RunError {
         /// The shortest command that shows it again.
         command: String,
     },
+    /// A back-stop ended a script's call even when its world was played alone: what the script does depends on the machine.
+    #[error("seed {seed}, step {step}: {place}: `{hook}`: {message}\nreproduce with: {command}")]
+    Backstop {
+        /// The seed.
+        seed: u64,
+        /// The step, from 0.
+        step: u64,
+        /// The hook.
+        hook: &'static str,
+        /// `file:line:column` of the script.
+        place: String,
+        /// Which back-stop.
+        message: String,
+        /// The shortest command that shows it again.
+        command: String,
+    },
     /// The run directory cannot be written, or is not empty.
     #[error("{0}")]
     Output(String),
@@ -61,7 +77,7 @@ pub fn run(loaded: &Loaded, request: &RunRequest, watch: &dyn Watch) -> Result<R
     let worlds = in_order((request.seeds as usize, request.jobs), watch, |place| {
         let place = u32::try_from(place).unwrap_or(u32::MAX);
         let seed = request.seed + u64::from(place);
-        let world = session.world(Order { place, seed, paired: true, trackers: Vec::new(), store: store.as_ref() })?;
+        let world = session.world(&Order { place, seed, paired: true, trackers: Vec::new(), store: store.as_ref() })?;
         watch.finished_world(seed);
         Ok(world)
     })?;

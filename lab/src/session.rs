@@ -2,9 +2,11 @@
 //! the command that reproduces it, and emptied of its rows often enough to keep memory bounded.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{PoisonError, RwLock};
 
 use palisade_agents::ScriptHost;
 use palisade_engine::frame::Frame;
+use palisade_engine::host::Fault;
 use palisade_engine::{Options, Simulation, mechanisms, valuation};
 
 use crate::command::{Worlds, reproduce};
@@ -13,6 +15,9 @@ use crate::run::{RunError, Watch};
 
 /// Stack of a thread that runs scripts: their nesting is bounded, and the bound fits in here.
 pub(crate) const STACK: usize = 64 << 20;
+/// Held for reading by whoever plays worlds, and for writing by whoever has to play one alone: the machine and the count of
+/// live bytes are the process's, so this is too.
+static TURNS: RwLock<()> = RwLock::new(());
 /// Steps between two collections of rows.
 const COLLECT_EVERY: u64 = 256;
 
@@ -92,20 +97,52 @@ impl Session<'_> {
         Ok(Played { simulation, host, start, end })
     }
 
-    /// One step, with a broken invariant as an error.
+    /// One step, with a broken invariant or a tripped back-stop as an error.
     pub(crate) fn step(
         &self,
         (simulation, host): (&mut Simulation, &mut ScriptHost),
         (seed, step): (u64, u64),
     ) -> Result<(), RunError> {
         catch_unwind(AssertUnwindSafe(|| simulation.step(host)))
-            .map_err(|panic| self.broken(seed, step, panic.as_ref()))
+            .map_err(|panic| self.broken(seed, step, panic.as_ref()))?;
+        match host.backstop_tripped() {
+            None => Ok(()),
+            Some(Fault { hook, place, message, .. }) => {
+                let command = self.command_of(seed, step);
+                let (place, message) = (place.to_string(), message.to_string());
+                Err(RunError::Backstop { seed, step, hook, place, message, command })
+            }
+        }
+    }
+
+    /// Does `work`, which plays worlds, beside that of other threads. Back-stops depend on what else the machine does: when
+    /// one trips, what was done is void, and is done once more with nothing else of this process beside it.
+    ///
+    /// # Errors
+    /// Those of `work`; a back-stop that trips even then.
+    pub(crate) fn unless_tripped<T>(&self, work: impl Fn() -> Result<T, RunError>) -> Result<T, RunError> {
+        let result = {
+            let _beside_others = TURNS.read().unwrap_or_else(PoisonError::into_inner);
+            work()
+        };
+        match result {
+            Err(RunError::Backstop { .. }) => {
+                let _alone = TURNS.write().unwrap_or_else(PoisonError::into_inner);
+                work()
+            }
+            result => result,
+        }
+    }
+
+    /// The shortest command that shows a step of a world again.
+    fn command_of(&self, seed: u64, step: u64) -> String {
+        let request = RunRequest { fail_if: None, ..self.request.clone() };
+        reproduce(&request, Worlds { seed, seeds: 1, steps: Some(step + 1) })
     }
 
     fn broken(&self, seed: u64, step: u64, panic: &(dyn std::any::Any + Send)) -> RunError {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-        let request = RunRequest { fail_if: None, ..self.request.clone() };
-        let command = reproduce(&request, Worlds { seed, seeds: 1, steps: Some(step + 1) });
+        let command = self.command_of(seed, step);
         let message = text.unwrap_or("a step ended without a message").to_owned();
         RunError::Invariant { seed, step, message, command }
     }
@@ -145,5 +182,43 @@ mod tests {
             command.starts_with("palisade run ") && command.ends_with("sample.ron --seed 4 --steps 8"),
             "{command}"
         );
+    }
+
+    /// A request whose byte cap any call exceeds while `BYTES` grows, with a script that gives the meter time to look.
+    fn greedy(live_bytes: fn() -> usize) -> (tempfile::TempDir, RunRequest) {
+        let (folder, request) = sample::calm(&[("strategy: \"noise\"", "strategy: \"greedy\"")]);
+        let text = "//! name: g\n//! role: trader\n//! summary: s\nfn params() { #{ rate: param(1.0, 0.0, 1.0, \"r\") } }\n\
+                    fn decide(me, world) { let n = 0.0; for i in 0..100 { n += me.cash; } }";
+        std::fs::create_dir(folder.path().join("my")).unwrap();
+        std::fs::write(folder.path().join("my/greedy.rhai"), text).unwrap();
+        let host = palisade_agents::HostOptions { live_bytes, byte_cap: 1_000, ..request.host };
+        let scripts = vec![folder.path().join("my")];
+        (folder, RunRequest { host, scripts, steps: Some(3), ..request })
+    }
+
+    #[test]
+    fn a_world_in_which_a_back_stop_trips_is_void_and_repeated_alone() {
+        static LOOKS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        // Bytes pour in until a call has been ended, and never again.
+        let (_folder, request) = greedy(|| {
+            let looks = LOOKS.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            if looks < 2 { looks * 2_000 } else { 0 }
+        });
+        let loaded = load(&RunRequest { host: Default::default(), ..request.clone() }).unwrap();
+        let report = crate::run::run(&loaded, &request, &sample::Onlooker::default()).unwrap();
+        assert!(LOOKS.load(std::sync::atomic::Ordering::SeqCst) > 2);
+        assert_eq!(report.first.faults.count, 0, "nothing of the void world is left");
+    }
+
+    #[test]
+    fn a_back_stop_that_trips_again_ends_the_run_with_the_script_and_the_command() {
+        static LOOKS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let (_folder, request) = greedy(|| LOOKS.fetch_add(2_000, std::sync::atomic::Ordering::SeqCst));
+        let loaded = load(&RunRequest { host: Default::default(), ..request.clone() }).unwrap();
+        let error = crate::run::run(&loaded, &request, &sample::Onlooker::default()).unwrap_err();
+        let RunError::Backstop { hook, place, message, command, step, .. } = error else { panic!("{error}") };
+        assert_eq!((hook, step), ("decide", 0));
+        assert!(place.contains("greedy.rhai:5:") && message.contains("back-stop"), "{place}: {message}");
+        assert!(command.ends_with("--seed 1 --steps 1") || command.contains("--steps 1 "), "{command}");
     }
 }

@@ -122,7 +122,7 @@ fn figures(loaded: &Loaded, request: &RunRequest, watch: &dyn Watch, wanted: &[F
     let trackers = wanted.iter().filter_map(tracked).collect();
     let session = Session { loaded, request, watch };
     // Details are of no use here, and only the first place of a run has them.
-    let world = session.world(Order { place: 1, seed: request.seed, paired, trackers, store: None })?;
+    let world = session.world(&Order { place: 1, seed: request.seed, paired, trackers, store: None })?;
     let mut tracked = world.tracked.into_iter();
     let outcome = |name: &str| loaded.outcomes.iter().position(|outcome| outcome.name == name);
     let value = |(name, at): &Figure| match at {

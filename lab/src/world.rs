@@ -18,6 +18,7 @@ use crate::story::Story;
 use crate::track::Tracker;
 
 /// What to play and what to read off it.
+#[derive(Clone)]
 pub(crate) struct Order<'a> {
     /// Its place in the run, from 0.
     pub(crate) place: u32,
@@ -97,7 +98,11 @@ impl Spectator for Readings<'_> {
 
 impl Session<'_> {
     /// Plays a world, and its baseline behind it.
-    pub(crate) fn world(&self, order: Order<'_>) -> Result<WorldResult, RunError> {
+    pub(crate) fn world(&self, order: &Order<'_>) -> Result<WorldResult, RunError> {
+        self.unless_tripped(|| self.played_once(order.clone()))
+    }
+
+    fn played_once(&self, order: Order<'_>) -> Result<WorldResult, RunError> {
         let Order { place, seed, paired, trackers, store } = order;
         let tables = store.map(|store| store.world(place, seed));
         let mut readings = Readings { trackers, is_first: place == 0, seen: None, tables };

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::assemble::{Found, optional};
-use crate::load::Figure;
+use crate::figure::Figure;
 use crate::source::{Document, Override, Problem, suggestion};
 
 /// What an expected figure rests on.

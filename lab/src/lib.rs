@@ -6,6 +6,7 @@ pub mod check;
 mod command;
 mod details;
 mod expect;
+pub mod figure;
 pub mod folder;
 pub mod inventory;
 pub mod load;

@@ -8,54 +8,18 @@ use palisade_engine::clock::Clock;
 use palisade_engine::ledger::Ledger;
 use palisade_engine::mechanism::Assets;
 use palisade_engine::registry::Registry;
-use palisade_engine::scenario::{Measures, Role, Scenario, SetupError};
+use palisade_engine::scenario::{Role, Scenario, SetupError};
 use palisade_engine::units::Amount;
 use palisade_engine::{Options, Simulation, mechanisms};
 
 use crate::assemble;
 use crate::expect::{self, Expectations, Names};
+use crate::figure::{Figure, figures};
 use crate::session::on_large_stack;
 use crate::source::{Document, Override, Problem, named_files};
 
 /// The seed of a run that names none.
 pub const DEFAULT_SEED: u64 = 1;
-
-/// The name of a figure that no mechanism declares: what everyone but the attackers lost beyond the paired world without
-/// them.
-pub const LOSS_CAUSED: &str = "loss_caused";
-
-/// The name of a figure that no mechanism declares: failures of strategies.
-pub const FAULTS: &str = "faults";
-
-/// One figure of a whole run, as results name it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Figure {
-    /// Its name.
-    pub name: String,
-    /// Its unit; `flag` marks events (0 or 1).
-    pub unit: String,
-    /// One line.
-    pub doc: String,
-}
-
-impl Figure {
-    fn new(name: &str, unit: &str, doc: &str) -> Self {
-        Self { name: name.to_owned(), unit: unit.to_owned(), doc: doc.to_owned() }
-    }
-}
-
-/// The figures of a run: those of the mechanisms, those of the run itself, those of the scenario.
-pub(crate) fn figures(registry: &Registry, measures: &Measures) -> Vec<Figure> {
-    let mechanisms = registry.outcomes.iter();
-    let mut figures: Vec<Figure> =
-        mechanisms.map(|outcome| Figure::new(outcome.name, outcome.unit, outcome.doc)).collect();
-    let loss = "What everyone but the attackers lost beyond the paired world without them.";
-    figures.push(Figure::new(LOSS_CAUSED, "coins", loss));
-    figures.push(Figure::new(FAULTS, "faults", "Failures of strategies."));
-    let own = measures.outcomes.iter();
-    figures.extend(own.map(|(name, measure)| Figure::new(name, &measure.unit, &measure.doc)));
-    figures
-}
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -192,7 +156,7 @@ impl Loaded {
         self.steps(request).saturating_mul(worlds)
     }
 
-    /// The figures of a run: those of the mechanisms, then [`LOSS_CAUSED`] and [`FAULTS`], then the scenario's own.
+    /// The figures of a run: those of the mechanisms, then those of the run itself, then the scenario's own.
     #[must_use]
     pub fn outcomes(&self) -> &[Figure] {
         &self.outcomes

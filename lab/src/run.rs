@@ -9,7 +9,8 @@ use palisade_agents::evaluate_flag;
 use palisade_engine::units::Span;
 
 use crate::command::{Worlds, reproduce};
-use crate::load::{Figure, LoadError, Loaded, RunRequest};
+use crate::figure::Figure;
+use crate::load::{LoadError, Loaded, RunRequest};
 use crate::report::{FailIf, OutcomeRow, Report};
 use crate::session::{STACK, Session};
 use crate::stats;

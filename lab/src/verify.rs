@@ -5,7 +5,8 @@ use palisade_engine::units::{Millis, Span};
 use serde::Serialize;
 
 pub use crate::expect::Kind;
-use crate::load::{LOSS_CAUSED, LoadError, Loaded, RunRequest, load};
+use crate::figure::LOSS_CAUSED;
+use crate::load::{LoadError, Loaded, RunRequest, load};
 use crate::run::{RunError, Watch, in_order};
 use crate::session::Session;
 use crate::track::Tracker;

@@ -9,7 +9,8 @@ use palisade_engine::registry::Kind;
 use palisade_engine::units::Millis;
 
 use crate::details::{self, FaultCount};
-use crate::load::{FAULTS, LOSS_CAUSED, LoadError, Loaded};
+use crate::figure::{FAULTS, LOSS_CAUSED};
+use crate::load::{LoadError, Loaded};
 use crate::report::{GroupRow, World};
 use crate::run::RunError;
 use crate::session::{Cast, Nobody, Played, Session, Spectator};

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::assemble::{self, Found};
 use crate::expect::{self, Expectations, Kind, Names};
-use crate::load;
+use crate::figure;
 use crate::source::{BuiltIn, Document, Problem};
 
 /// A scenario in a list.
@@ -128,7 +128,7 @@ impl Scenario {
         let clock = assemble::clock(document).map_err(|problem| vec![problem])?;
         let segments: Vec<Segment> = found.keep(document.parse("clock"));
         let measures = assemble::measures(document, &mut found);
-        let figures = load::figures(registry, &measures);
+        let figures = figure::figures(registry, &measures);
         let claims = expect::read(document, &Names::of(&figures, (registry, &measures), clock.length()));
         let claims = claims.unwrap_or_else(|mut problems| {
             found.0.append(&mut problems);

@@ -225,10 +225,11 @@ fn infer(
     findings: &mut BTreeSet<Finding>,
 ) -> BTreeMap<Hook, Reads> {
     let mut reads = BTreeMap::new();
-    let mut reached = BTreeSet::new();
+    let (mut reached, mut work) = (BTreeSet::new(), 0);
     for Root { name, hook, args, .. } in roots {
         let Some(function) = draft.function(name, args.len()) else { continue };
         let mut inference = Inference::new(catalog, draft, layout);
+        inference.work = work;
         inference.declares = *name == "params";
         let result = inference.call(function, args.clone());
         if let Some(expected) = hook.and_then(|hook| misfit(hook, result)) {
@@ -236,6 +237,7 @@ fn infer(
             let message = format!("`{name}` returns {}: it returns {expected}", result.words());
             findings.insert(finding(draft.functions[function].source, at, message, None));
         }
+        work = inference.work;
         reached.append(&mut inference.reached);
         findings.append(&mut inference.findings);
         if let Some(hook) = hook {
@@ -254,7 +256,9 @@ fn infer(
             findings.insert(finding(function.source, function.at, message, Some(format!("did you mean `{meant}`?"))));
         }
         let mut inference = Inference::new(catalog, draft, layout);
+        inference.work = work;
         inference.call(place, vec![Type::Unknown; function.def.params.len()]);
+        work = inference.work;
         findings.append(&mut inference.findings);
     }
     reads

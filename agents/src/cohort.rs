@@ -341,7 +341,7 @@ impl CohortScript {
     /// A failure of the hook as a whole.
     fn failed(&self, hook: Hook, message: &str) -> Failed {
         let (source, at) = self.places.get(hook.name()).copied().unwrap_or((0, Position::NONE));
-        Failed { place: self.place(source, at), message: message.into() }
+        Failed { place: self.place(source, at), message: fault::printable(message).into() }
     }
 
     fn place(&self, source: usize, at: Position) -> Arc<str> {

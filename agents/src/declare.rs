@@ -59,7 +59,7 @@ impl StrategyParam {
 
 /// What a declaration function returns to the map of `params()`.
 #[derive(Clone, Debug)]
-struct Declared {
+pub(crate) struct Declared {
     kind: ParamKind,
     doc: String,
 }

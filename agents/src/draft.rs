@@ -189,6 +189,10 @@ impl Draft {
             .collect();
         found.sort_by_key(|function| (function.at.line(), function.at.position()));
         for function in found {
+            if let Some(ty) = &function.def.this_type {
+                let message = format!("`{}` is a method of one type, {ty}", function.name());
+                problems.push(source.problem(function.at, message, Some("write a function of its own".into())));
+            }
             for at in function.copies().heavy {
                 let message = format!("a literal of more than {MAX_LITERAL} arrays and maps");
                 problems.push(source.problem(at, message, Some("fill it in a loop".into())));

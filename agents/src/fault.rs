@@ -100,8 +100,19 @@ pub(crate) fn printable(text: &str) -> String {
         clean.push_str("a closure");
         clean.push_str(part.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
     }
-    let clean: String = clean.chars().map(shown).collect();
+    let clean: String = without_paths(&clean).chars().map(shown).collect();
     clean.chars().take(MAX_MESSAGE).collect()
+}
+
+/// The text with the names of Rust's types as scripts know them: they are another matter on every machine.
+fn without_paths(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_:<>".contains(c);
+    let plain = |word: &str| {
+        let (path, end) = word.split_at(word.trim_end_matches(|c| !is_part(c)).len());
+        let name = path.split('<').next().unwrap_or(path).rsplit("::").next().unwrap_or(path);
+        if path.contains("::") { name.to_lowercase() + end } else { word.to_owned() }
+    };
+    text.split_inclusive(|c| !is_part(c)).map(plain).collect()
 }
 
 /// A character as it may stand in a message: itself, a space, or its number.
@@ -121,6 +132,7 @@ mod tests {
     fn messages_are_one_printable_line() {
         assert_eq!(printable("a\nb\u{1b}[2J anon$0123abcd!"), "a b [2J a closure!");
         assert_eq!(printable(&"x".repeat(1_000)).len(), MAX_MESSAGE);
+        assert_eq!(printable("is core::ops::range::Range<i64>, not a: b::C"), "is range, not a: c");
         assert_eq!(printable("a\u{202e}b\u{200b}c\u{2028}d\\e\"f' é漢"), "a\\u{202e}b\\u{200b}c d\\e\"f' é漢");
     }
 }

@@ -30,6 +30,8 @@ mod pure;
 mod records;
 mod rules;
 mod sandbox;
+#[cfg(feature = "signatures")]
+mod signatures;
 mod source;
 mod state;
 mod trace;
@@ -48,4 +50,6 @@ pub use problem::{LoadError, ScriptProblem, nearest};
 pub use profile::{HookCost, LineCost};
 pub use rules::rules;
 pub use sandbox::HostOptions;
+#[cfg(feature = "signatures")]
+pub use signatures::signatures;
 pub use trace::{Fact, Kept, Shown, TracedCall};

@@ -232,8 +232,9 @@ impl Workshop {
             (place(failure.at), failure.line())
         })?;
         let flag = value.as_bool().map(f64::from).ok();
-        flag.or_else(|| number(&value))
-            .ok_or_else(|| (measure.path.clone(), format!("is {}, neither a number nor a flag", value.type_name())))
+        flag.or_else(|| number(&value)).ok_or_else(|| {
+            (measure.path.clone(), fault::printable(&format!("is {}, neither a number nor a flag", value.type_name())))
+        })
     }
 }
 

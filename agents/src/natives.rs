@@ -91,13 +91,11 @@ const PACKAGES: &[&str] = &[
     "tan",
     "tanh",
     "to_binary",
-    "to_blob",
     "to_chars",
     "to_degrees",
     "to_float",
     "to_hex",
     "to_int",
-    "to_json",
     "to_lower",
     "to_octal",
     "to_radians",
@@ -109,7 +107,7 @@ const PACKAGES: &[&str] = &[
 ];
 
 /// Functions of the language itself.
-const LANGUAGE: &[&str] = &[
+pub(crate) const LANGUAGE: &[&str] = &[
     "Fn",
     "call",
     "curry",

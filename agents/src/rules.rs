@@ -77,6 +77,7 @@ thread_local! {
 
 /// Forgets what a world before left on this thread.
 pub(crate) fn begin() {
+    COMPILED.with(RefCell::take);
     FAULTS.with(RefCell::take);
     TRIPPED.with(RefCell::take);
 }
@@ -166,7 +167,7 @@ impl Compiled {
         let (source, at) = self.places.get(word).copied().unwrap_or((0, rhai::Position::NONE));
         let file = self.sources.get(source).map_or("", |source| &source.file);
         let place = format!("{file}:{}:{}", at.line().unwrap_or(0), at.position().unwrap_or(0)).into();
-        Fault { agent: None, hook: word, place, message: message.into() }
+        Fault { agent: None, hook: word, place, message: fault::printable(&message).into() }
     }
 }
 

@@ -25,6 +25,8 @@ mod weight;
 
 pub use meter::HostOptions;
 pub(crate) use meter::{CALL_FUEL, LOAD_FUEL, Stop};
+#[cfg(feature = "signatures")]
+pub(crate) use replaced::BY_NAME;
 
 use copies::Copies;
 use log::PrintLog;
@@ -33,6 +35,8 @@ pub(crate) use meter::Meter;
 const MAX_TEXT: usize = 1_024;
 const MAX_ARRAY: usize = 1_024;
 const MAX_MAP: usize = 256;
+/// What an agent remembers comes from one map of words.
+const _: () = assert!(MAX_MAP * size_of::<u64>() <= 64 << 10, "an agent's memory takes at most 64 KiB");
 /// Fixes the names of anonymous functions, metadata order and iteration, which otherwise differ between processes.
 const HASHING_SEED: [u64; 4] = [1, 2, 3, 4];
 /// Words of the language that strategies do without: `curry` takes unbounded memory, `try` would hide faults and show

@@ -250,6 +250,7 @@ pub(crate) fn read(request: &RunRequest) -> Result<Loaded, Wrong> {
     let mut scenario = assemble::scenario(&document, &request.data)?;
     let summary = assemble::optional(&document, "summary")?;
     let library = Library::load(&request.scripts).map_err(|problem| LoadError::Script(vec![problem]))?;
+    let library = library.contained(request.host);
     scenario.rules = palisade_agents::rules(&library).map_err(LoadError::Script)?;
     let options = Options { seed: request.seed, ..Options::default() };
     let simulation = Simulation::new(&scenario, &mechanisms::ALL, options)

@@ -105,6 +105,11 @@ impl Session<'_> {
     ) -> Result<(), RunError> {
         catch_unwind(AssertUnwindSafe(|| simulation.step(host)))
             .map_err(|panic| self.broken(seed, step, panic.as_ref()))?;
+        self.check_backstops(host, (seed, step))
+    }
+
+    /// A tripped back-stop as an error.
+    pub(crate) fn check_backstops(&self, host: &ScriptHost, (seed, step): (u64, u64)) -> Result<(), RunError> {
         match host.backstop_tripped() {
             None => Ok(()),
             Some(Fault { hook, place, message, .. }) => {
@@ -126,7 +131,8 @@ impl Session<'_> {
             work()
         };
         match result {
-            Err(RunError::Backstop { .. }) => {
+            // Scripts were sound at load: that they cannot be compiled may be for a back-stop too.
+            Err(RunError::Backstop { .. } | RunError::Load(_)) => {
                 let _alone = TURNS.write().unwrap_or_else(PoisonError::into_inner);
                 work()
             }
@@ -198,16 +204,40 @@ mod tests {
 
     #[test]
     fn a_world_in_which_a_back_stop_trips_is_void_and_repeated_alone() {
-        static LOOKS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-        // Bytes pour in until a call has been ended, and never again.
-        let (_folder, request) = greedy(|| {
-            let looks = LOOKS.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            if looks < 2 { looks * 2_000 } else { 0 }
-        });
-        let loaded = load(&RunRequest { host: Default::default(), ..request.clone() }).unwrap();
-        let report = crate::run::run(&loaded, &request, &sample::Onlooker::default()).unwrap();
-        assert!(LOOKS.load(std::sync::atomic::Ordering::SeqCst) > 2);
-        assert_eq!(report.first.faults.count, 0, "nothing of the void world is left");
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static LOOKS: AtomicUsize = AtomicUsize::new(0);
+        static POURING: AtomicUsize = AtomicUsize::new(0);
+        // Bytes pour in for so many looks, and never again.
+        let pour = |looks: usize| {
+            LOOKS.store(0, Ordering::SeqCst);
+            POURING.store(looks, Ordering::SeqCst);
+        };
+        let (folder, request) =
+            greedy(|| LOOKS.fetch_add(1, Ordering::SeqCst).min(POURING.load(Ordering::SeqCst)) * 2_000);
+        let loaded = load(&request).unwrap();
+        let play = |name: &str| {
+            let out = cfg!(feature = "parquet").then(|| folder.path().join(name));
+            // Far enough for rows to have been written when the call is ended.
+            let request = RunRequest { out, steps: Some(COLLECT_EVERY + 2), ..request.clone() };
+            crate::run::run(&loaded, &request, &sample::Onlooker::default())
+        };
+        let text = |mut report: crate::report::Report| {
+            report.out = None;
+            serde_json::to_string(&report).unwrap()
+        };
+        let plain = text(play("plain").unwrap());
+        // A run looks so often that bytes which pour in from near its end on trip in the last steps.
+        let looks = LOOKS.load(Ordering::SeqCst);
+        pour(usize::MAX >> 12);
+        LOOKS.store(0, Ordering::SeqCst);
+        play("twice").unwrap_err();
+        assert!(!folder.path().join("twice").exists());
+        // Both attempts looked equally often: what pours in during the first alone leaves the second in peace.
+        pour(LOOKS.load(Ordering::SeqCst) / 2);
+        let repeated = play("once").unwrap();
+        assert!(LOOKS.load(Ordering::SeqCst) > looks, "the world was played again");
+        assert_eq!(repeated.first.faults.count, 0, "nothing of the void world is left");
+        assert_eq!(text(repeated), plain);
     }
 
     #[test]

@@ -107,14 +107,29 @@ impl Session<'_> {
         let Order { place, seed, paired, trackers, store } = order;
         let tables = store.map(|store| store.world(place, seed));
         let mut readings = Readings { trackers, is_first: place == 0, seen: None, tables };
-        let mut played = self.play(seed, Cast::Full, &mut readings)?;
+        let result = self.read_off((seed, paired), &mut readings);
+        match (result, readings.tables) {
+            (Ok(result), tables) => {
+                Ok(WorldResult { written: tables.map_or(Ok(Vec::new()), WorldTables::close)?, ..result })
+            }
+            (Err(error), tables) => {
+                tables.map_or(Ok(()), WorldTables::discard)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn read_off(&self, (seed, paired): (u64, bool), readings: &mut Readings<'_>) -> Result<WorldResult, RunError> {
+        let mut played = self.play(seed, Cast::Full, readings)?;
         let attacked = self.loaded.has_attackers();
         let baseline =
             if paired && attacked { Some(self.play(seed, Cast::WithoutAttackers, &mut Nobody)?) } else { None };
         let groups = details::groups(&played, baseline.as_ref());
         let unknown = attacked && baseline.is_none();
         let caused = if unknown { f64::NAN } else { details::loss_caused(&groups) };
-        let figures = figures(self.loaded, &mut played, caused)?;
+        let figures = figures(self.loaded, &mut played, caused);
+        self.check_backstops(&played.host, (seed, played.simulation.steps_done().saturating_sub(1)))?;
+        let figures = figures?;
         if let Some(tables) = &mut readings.tables {
             tables.add(&run_row(self.loaded, &played.simulation, &figures))?;
             tables.add(&group_rows(&groups))?;
@@ -123,9 +138,9 @@ impl Session<'_> {
             seed,
             time: played.simulation.time(),
             tracked: readings.trackers.iter().map(Tracker::value).collect(),
-            details: readings.seen.map(|seen| self.details(seed, &played, groups, (&seen, caused))),
+            details: readings.seen.as_ref().map(|seen| self.details(seed, &played, groups, (seen, caused))),
             figures,
-            written: readings.tables.map_or(Ok(Vec::new()), |tables| tables.close())?,
+            written: Vec::new(),
         })
     }
 

@@ -13,6 +13,7 @@ mod reference;
 mod scenarios;
 mod schema;
 mod scripted;
+mod signatures;
 mod stake;
 mod strategies;
 mod vectors;

@@ -18,12 +18,10 @@ use crate::library::{Library, Strategy};
 use crate::problem::ScriptProblem;
 use crate::sandbox::{HostOptions, LOAD_FUEL, Outcome, Packages, Sandbox};
 
-use answer::Answer;
-use example::Example;
 use stage::Stage;
 
-pub(crate) use answer::MEMBERS;
-pub(crate) use example::register;
+pub(crate) use answer::{Answer, MEMBERS};
+pub(crate) use example::{Example, register};
 
 /// The function that lists examples.
 pub(crate) const CASES: &str = "cases";

@@ -193,3 +193,71 @@ impl Copies {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draft::{Draft, When};
+    use crate::library::Library;
+    use crate::sandbox::{HostOptions, Packages, Sandbox};
+
+    fn copies(text: &str) -> Copies {
+        let card = "//! name: x\n//! role: trader\n//! summary: s\n";
+        let library = Library::of_texts(&[("x.rhai", &format!("{card}{text}"))]).expect("a sound card");
+        let mut sandbox = Sandbox::new(&Packages::new(), HostOptions::default());
+        let strategy = library.get("x").expect("it is there");
+        let draft = Draft::parse(&library, strategy, &mut sandbox.engine).unwrap_or_else(|found| panic!("{found:?}"));
+        draft.copies(When::Asked)
+    }
+
+    /// After how many steps into `a` something is copied, if at all.
+    #[track_caller]
+    fn check(body: &str, expected: Option<u8>) {
+        let found = copies(&format!("fn decide(a, b) {{ {body} }}"));
+        assert_eq!(found.depths.get("a").copied(), expected, "{body}");
+    }
+
+    #[test]
+    fn what_is_handed_on_is_copied() {
+        check("let b = a;", Some(0));
+        check("f(a);", Some(0));
+        check("[a];", Some(0));
+        check("#{ x: a };", Some(0));
+        check("for x in a {}", Some(0));
+        check("switch a { 1 => 2 }", Some(0));
+        check("b.push(a);", Some(0));
+        check("b[a.len()] = a;", Some(0));
+        check("if b { return a; }", Some(0));
+        check("`${a}`;", Some(0));
+        check("a", Some(0));
+    }
+
+    #[test]
+    fn of_what_is_looked_into_a_part_is_copied() {
+        check("let b = a[0];", Some(1));
+        check("let b = a.rows[b].size;", Some(3));
+        check("let b = a.rows.filter(|x| true);", Some(1));
+        check("let b = a.get(1);", Some(1));
+        check("a.sort();", Some(0));
+        check("b + a[0] + a.x.y;", Some(1));
+        check("b.push(a.x);", Some(1));
+    }
+
+    #[test]
+    fn what_stays_where_it_is_costs_nothing() {
+        check("a.len();", None);
+        check("a.push(1);", None);
+        check("a.rows[0].push(b);", None);
+        check("a[0] = 1;", None);
+        check("a.x.y += 1;", None);
+        check("a = 5;", None);
+    }
+
+    #[test]
+    fn programs_without_arrays_and_maps_are_left_alone() {
+        assert!(!copies("fn decide(a, b) { a.buy(b, 1.0); }\nfn params() { #{ x: [1] } }").has_containers);
+        assert!(copies("fn decide(a, b) { params(); }\nfn params() { #{} }").has_containers);
+        assert!(copies("fn decide(a, b) { a.split(b); }").has_containers);
+        assert!(copies("fn decide(a, b) { if a { [] } }").has_containers);
+    }
+}

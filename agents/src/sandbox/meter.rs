@@ -108,9 +108,9 @@ impl Meter {
     }
 
     /// Notes that so many bytes are copied or built by what counts as one operation. At load a byte costs more, as there
-    /// is more to spend but no more memory.
+    /// are more operations to spend but no more memory.
     pub(crate) fn charge(&self, bytes: usize) {
-        let share = (self.limit.get() / CALL_FUEL).max(1);
+        let share = (2 * self.limit.get() / CALL_FUEL).saturating_sub(1).max(1);
         let units = (bytes as u64).saturating_mul(share) / COPY_BYTES;
         self.spend(units);
     }

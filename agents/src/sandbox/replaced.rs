@@ -11,6 +11,22 @@ use crate::sandbox::{MAX_ARRAY, MAX_TEXT, Outcome, sorting, weight};
 type Range = std::ops::Range<i64>;
 type RangeInclusive = std::ops::RangeInclusive<i64>;
 
+/// Natives of arrays that would call a function by its name, whatever the checks know of it; with how many arguments.
+pub(crate) const BY_NAME: [(&str, usize); 12] = [
+    ("all", 2),
+    ("dedup", 2),
+    ("drain", 2),
+    ("filter", 2),
+    ("map", 2),
+    ("reduce", 2),
+    ("reduce", 3),
+    ("reduce_rev", 2),
+    ("reduce_rev", 3),
+    ("retain", 2),
+    ("some", 2),
+    ("sort", 2),
+];
+
 /// Registers them over the packages' own.
 pub(crate) fn register(engine: &mut Engine, meter: &Rc<Meter>) {
     padding(engine, meter);
@@ -19,6 +35,15 @@ pub(crate) fn register(engine: &mut Engine, meter: &Rc<Meter>) {
     characters(engine, meter);
     searching(engine, meter);
     sorting::register(engine);
+    for (name, count) in BY_NAME {
+        let refuse =
+            move || -> Outcome<Dynamic> { Err(format!("`{name}` takes a closure, not the name of a function").into()) };
+        if count == 2 {
+            engine.register_fn(name, move |_: &mut Array, _: &str| refuse());
+        } else {
+            engine.register_fn(name, move |_: &mut Array, _: &str, _: Dynamic| refuse());
+        }
+    }
     // The name of an anonymous function holds a hash.
     for name in ["to_string", "to_debug", "print", "debug"] {
         engine.register_fn(name, |_: &mut FnPtr| "Fn");
@@ -178,10 +203,22 @@ fn searching(engine: &mut Engine, meter: &Rc<Meter>) {
     engine.register_fn("index_of", move |ctx: NativeCallContext<'_>, array: &mut Array, wanted: Dynamic| {
         shared(&ctx, array, &wanted, 0).map(index)
     });
+    let shared = Rc::clone(&find);
     engine.register_fn(
         "index_of",
         move |ctx: NativeCallContext<'_>, array: &mut Array, wanted: Dynamic, start: i64| {
-            find(&ctx, array, &wanted, start).map(index)
+            shared(&ctx, array, &wanted, start).map(index)
+        },
+    );
+    // A text is looked for like anything else: rhai takes it for the name of a function first.
+    let shared = Rc::clone(&find);
+    engine.register_fn("index_of", move |ctx: NativeCallContext<'_>, array: &mut Array, wanted: ImmutableString| {
+        shared(&ctx, array, &wanted.into(), 0).map(index)
+    });
+    engine.register_fn(
+        "index_of",
+        move |ctx: NativeCallContext<'_>, array: &mut Array, wanted: ImmutableString, start: i64| {
+            find(&ctx, array, &wanted.into(), start).map(index)
         },
     );
 }

@@ -138,3 +138,51 @@ fn prints_are_bounded_and_escaped() {
 fn function_names_do_not_show() {
     assert_eq!(run("fn f() { let x = |a| a; `${x}` + x.to_debug() }").unwrap(), "FnFn");
 }
+
+#[test]
+#[allow(clippy::disallowed_methods)] // to find where the two libraries differ
+fn powers_go_through_the_pinned_library() {
+    let mut sandbox = Sandbox::new(&Packages::new(), HostOptions::default());
+    sandbox.engine.set_fast_operators(false);
+    let pairs = (1..2_000_u32).map(|n| (1.0 + f64::from(n) / 997.0, 0.37 * f64::from(n)));
+    let unlike: Vec<(f64, f64)> = pairs.filter(|(x, y)| x.powf(*y).to_bits() != libm::pow(*x, *y).to_bits()).collect();
+    assert!(!unlike.is_empty(), "no pair tells the two libraries apart");
+    for (x, y) in unlike {
+        for text in [format!("{x:?} ** {y:?}"), format!("let x = {x:?}; x **= {y:?}; x"), format!("pow({x:?}, {y:?})")]
+        {
+            let found: f64 = sandbox.engine.eval(&text).unwrap();
+            assert_eq!(found.to_bits(), libm::pow(x, y).to_bits(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_looked_for_is_not_called() {
+    assert_eq!(run("fn f() { [\"len\", \"f\"].index_of(\"f\") }").unwrap(), "1");
+    assert_eq!(run("fn f() { [1, 2, 3].index_of(9) }").unwrap(), "-1");
+    assert_eq!(run("fn f() { [1, [2], 3].contains([2]) }").unwrap(), "true");
+    assert_eq!(run("fn f() { [1, 2, 1].index_of(1, -1) }").unwrap(), "2");
+    check("[1].map(\"g\")", "takes a closure");
+    check("[2, 1].sort(\"g\")", "takes a closure");
+    check("[2, 1].reduce(\"g\", 0)", "takes a closure");
+}
+
+#[test]
+fn texts_fall_apart_as_in_rhai() {
+    let check =
+        |body: &str, expected: &str| assert_eq!(run(&format!("fn f() {{ {body} }}")).unwrap(), expected, "{body}");
+    check("\"a,b,c\".split(\",\")", "[\"a\", \"b\", \"c\"]");
+    check("\"a,b,c\".split(',', 2)", "[\"a\", \"b,c\"]");
+    check("\"a,b,c\".split_rev(\",\", 2)", "[\"c\", \"a,b\"]");
+    check("\"ab\".split(\"\")", "[\"\", \"a\", \"b\", \"\"]");
+    check("\"abc\".split(\"x\")", "[\"abc\"]");
+    check("\" a  b \".split()", "[\"a\", \"b\"]");
+    check("\"abc\".split(1)", "[\"a\", \"bc\"]");
+    check("\"héllo\".chars(1..3)", "['é', 'l']");
+    check("\"hello\".chars(-2, 9)", "['l', 'o']");
+    check("\"hello\".chars(3..=9).len", "2");
+    check("\"hello\".chars(5..=2).len", "0");
+    check("let n = 0; for c in \"abc\".chars { n += 1; } n", "3");
+    check("let s = \"ab\"; s.pad(5, 'x'); s", "abxxx");
+    check("let s = \"aXb\"; s.replace('X', \"--\"); s", "a--b");
+}

@@ -147,6 +147,16 @@ impl WorldTables<'_> {
         Ok(())
     }
 
+    /// Takes back all files of this world, which is void.
+    pub(crate) fn discard(self) -> Result<(), RunError> {
+        for (name, table) in self.tables {
+            drop(table);
+            let file = self.store.folder.path().join(format!("{name}/part-{}.parquet", self.seed));
+            fs::remove_file(&file).map_err(|error| wrong(&file, error))?;
+        }
+        Ok(())
+    }
+
     /// Ends all files of this world.
     pub(crate) fn close(self) -> Result<Vec<Written>, RunError> {
         let mut written = Vec::new();

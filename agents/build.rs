@@ -1,41 +1,16 @@
-//! Embeds every strategy of the workspace's `scripts` folder, so that the library travels with the program.
+//! Embeds every script of the workspace's `scripts` folder, so that the library travels with the program.
+
+mod embed;
 
 use std::error::Error;
-use std::fmt::Write;
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::path::Path;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../scripts").canonicalize()?;
-    let mut files = Vec::new();
-    collect(&root, &mut files)?;
-    files.sort();
-    let mut list = String::from("pub(crate) static EMBEDDED: &[(&str, &str)] = &[\n");
-    for file in files {
-        let name = file.strip_prefix(&root)?.to_string_lossy().replace('\\', "/");
-        writeln!(list, "    ({name:?}, include_str!({:?})),", file.display().to_string())?;
-    }
-    list.push_str("];\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("embedded.rs"), list)?;
-    Ok(())
+    embed::embed("scripts", is_script, "pub(crate) static EMBEDDED: &[(&str, &str)] = &[", "embedded.rs")
 }
 
 /// Definitions for editors are no script.
-fn is_definitions(path: &Path) -> bool {
-    path.to_string_lossy().ends_with(".d.rhai")
-}
-
-/// All scripts below `folder`; every folder on the way is watched, so that a new file is noticed.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed={}", folder.display());
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            collect(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "rhai") && !is_definitions(&path) {
-            println!("cargo::rerun-if-changed={}", path.display());
-            files.push(path);
-        }
-    }
-    Ok(())
+fn is_script(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    name.ends_with(".rhai") && !name.ends_with(".d.rhai")
 }

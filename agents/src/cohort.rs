@@ -345,7 +345,6 @@ impl CohortScript {
     }
 
     fn place(&self, source: usize, at: Position) -> Arc<str> {
-        let file = self.plan.draft.sources.get(source).map_or("", |source| &source.file);
-        format!("{file}:{}:{}", at.line().unwrap_or(0), at.position().unwrap_or(0)).into()
+        draft::place(&self.plan.draft.sources, source, at)
     }
 }

@@ -60,6 +60,12 @@ impl Source {
     }
 }
 
+/// A place in one of some files as `file:line:column`.
+pub(crate) fn place(sources: &[Source], source: usize, at: Position) -> Arc<str> {
+    let file = sources.get(source).map_or("", |source| &source.file);
+    format!("{file}:{}:{}", at.line().unwrap_or(0), at.position().unwrap_or(0)).into()
+}
+
 /// The source of every function, by name, and where it begins there.
 pub(crate) type Places = BTreeMap<String, (usize, Position)>;
 

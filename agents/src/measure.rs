@@ -30,11 +30,13 @@ pub(crate) const ENTRY: &str = "measured";
 const WORLD: Thing = Thing(Handle { kind: Kind::Protocol, index: 0 });
 
 /// A scenario's measures, ready to be read.
+#[derive(Default)]
 pub(crate) struct Measures {
     probes: Vec<Compiled>,
     invariants: Vec<Compiled>,
     outcomes: Vec<(String, Measure)>,
-    workshop: Workshop,
+    /// None where nothing is measured: an engine takes longer to make than a small world.
+    workshop: Option<Workshop>,
     pub(crate) faults: Vec<Fault>,
     /// The first call that a back-stop ended.
     pub(crate) tripped: Option<Fault>,
@@ -64,8 +66,11 @@ impl Measures {
         simulation: &Simulation,
         (packages, options): (&Packages, HostOptions),
     ) -> Result<Self, Vec<SetupError>> {
-        let mut workshop = Workshop::new(simulation, (packages, options));
         let Texts { probes, outcomes, invariants } = &scenario.measures;
+        if probes.is_empty() && outcomes.is_empty() && invariants.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut workshop = Workshop::new(simulation, (packages, options));
         let registry = simulation.registry();
         let mut wrong = Vec::new();
         let columns: Vec<&str> = registry.probes.iter().filter(is_worlds).map(|probe| probe.name).collect();
@@ -92,7 +97,8 @@ impl Measures {
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        Ok(Self { probes, invariants, outcomes: outcomes.clone(), workshop, faults: Vec::new(), tripped: None })
+        let (outcomes, workshop) = (outcomes.clone(), Some(workshop));
+        Ok(Self { probes, invariants, outcomes, workshop, faults: Vec::new(), tripped: None })
     }
 
     /// The values of all probes; one that fails is NaN and a fault.
@@ -100,15 +106,16 @@ impl Measures {
     /// # Panics
     /// `Invariant:` when an invariant does not hold, or cannot be told.
     pub(crate) fn read(&mut self, world: &World) -> Vec<f64> {
-        if self.probes.is_empty() && self.invariants.is_empty() {
+        let Some(workshop) = self.workshop.as_ref().filter(|_| !(self.probes.is_empty() && self.invariants.is_empty()))
+        else {
             return Vec::new();
-        }
-        self.workshop.show(Public::of(world), world.resource::<Directory>());
+        };
+        workshop.show(Public::of(world), world.resource::<Directory>());
         for invariant in &self.invariants {
             let name = invariant.path.trim_start_matches("invariants.");
-            match self.workshop.run(invariant) {
+            match workshop.run(invariant) {
                 Ok(value) => assert!(value != 0.0, "Invariant: `{name}` of the scenario does not hold"),
-                Err((place, message)) if self.workshop.has_tripped() => {
+                Err((place, message)) if workshop.has_tripped() => {
                     // The world is void: whether the invariant holds, its repeat will tell.
                     self.tripped.get_or_insert_with(|| fault("invariant", (place, message)));
                 }
@@ -119,9 +126,9 @@ impl Measures {
         }
         let mut values = Vec::with_capacity(self.probes.len());
         for probe in &self.probes {
-            values.push(self.workshop.run(probe).unwrap_or_else(|failed| {
+            values.push(workshop.run(probe).unwrap_or_else(|failed| {
                 let fault = fault("probe", failed);
-                if self.workshop.has_tripped() {
+                if workshop.has_tripped() {
                     self.tripped.get_or_insert_with(|| fault.clone());
                 }
                 self.faults.push(fault);
@@ -140,15 +147,18 @@ impl Measures {
         simulation: &Simulation,
         figures: &BTreeMap<String, f64>,
     ) -> Result<Vec<f64>, String> {
+        let Some(workshop) = self.workshop.as_mut().filter(|_| !self.outcomes.is_empty()) else {
+            return Ok(Vec::new());
+        };
         let world = simulation.world();
-        self.workshop.show(Public::of(world), world.resource::<Directory>());
+        workshop.show(Public::of(world), world.resource::<Directory>());
         let mut values = Vec::with_capacity(self.outcomes.len());
         for (name, measure) in &self.outcomes {
             let path = format!("outcomes.{name}");
-            let compiled = self.workshop.compile(&path, &measure.script, figures).map_err(|error| error.to_string())?;
-            let value = self.workshop.run(&compiled);
+            let compiled = workshop.compile(&path, &measure.script, figures).map_err(|error| error.to_string())?;
+            let value = workshop.run(&compiled);
             if let Err(failed) = &value
-                && self.workshop.has_tripped()
+                && workshop.has_tripped()
             {
                 self.tripped.get_or_insert_with(|| fault("outcome", failed.clone()));
             }

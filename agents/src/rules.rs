@@ -14,7 +14,7 @@ use rhai::{AST, Array, Dynamic};
 
 use crate::catalog::Catalog;
 use crate::check;
-use crate::draft::{Draft, Places, Source, When};
+use crate::draft::{self, Draft, Places, Source, When};
 use crate::fault;
 use crate::library::{Library, Strategy};
 use crate::problem::ScriptProblem;
@@ -28,6 +28,7 @@ use crate::sandbox::{CALL_FUEL, Packages, Sandbox, Stop};
 pub fn rules(library: &Library) -> Result<Vec<Rule>, Vec<ScriptProblem>> {
     let registry = Registry::of(&mechanisms::ALL);
     let (catalog, packages) = (Catalog::of(&registry), Packages::new());
+    let shared = Arc::new(library.clone());
     let (mut rules, mut problems) = (Vec::new(), Vec::new());
     for script in library.rules() {
         let Some(kind) = script.card.decides else { continue };
@@ -36,38 +37,36 @@ pub fn rules(library: &Library) -> Result<Vec<Rule>, Vec<ScriptProblem>> {
             problems.push(ScriptProblem::of_file(&script.file, message));
         }
         match check::checked(library, script, &catalog, (&packages, library.containment())) {
-            Ok(_) => rules.push(rule(library, script, kind)),
+            Ok(_) => rules.push(rule(&shared, script, kind)),
             Err(mut found) => problems.append(&mut found),
         }
     }
     if problems.is_empty() { Ok(rules) } else { Err(problems) }
 }
 
-fn rule(library: &Library, script: &Strategy, kind: RuleKind) -> Rule {
-    let text = Arc::new((library.clone(), script.clone()));
+fn rule(library: &Arc<Library>, script: &Strategy, kind: RuleKind) -> Rule {
+    let (name, doc) = (script.name.clone(), script.card.summary.clone());
+    let (library, script) = (Arc::clone(library), script.clone());
+    let key: Key = (script.name.clone(), Arc::clone(&script.text));
     let eval = Arc::new(move |columns: &[&[f64]], out: &mut Vec<f64>| {
-        let compiled = COMPILED.with(|compiled| compiled.borrow().get(&key(&text)).cloned());
+        let compiled = COMPILED.with(|compiled| compiled.borrow().get(&key).cloned());
         let compiled = compiled.or_else(|| {
-            let new = Rc::new(Compiled::new(&text.0, &text.1, kind)?);
-            COMPILED.with(|compiled| compiled.borrow_mut().insert(key(&text), Rc::clone(&new)));
+            let new = Rc::new(Compiled::new(&library, &script, kind)?);
+            COMPILED.with(|compiled| compiled.borrow_mut().insert(key.clone(), Rc::clone(&new)));
             Some(new)
         });
         if let Some(compiled) = compiled {
             compiled.answer(columns, out);
             if compiled.sandbox.is_broken() {
-                COMPILED.with(|compiled| compiled.borrow_mut().remove(&key(&text)));
+                COMPILED.with(|compiled| compiled.borrow_mut().remove(&key));
             }
         }
     });
-    Rule { kind, name: script.name.clone(), doc: script.card.summary.clone(), eval }
+    Rule { kind, name, doc, eval }
 }
 
+/// What tells two rules apart: name and whole text, as two runs of one process may differ in it.
 type Key = (String, Arc<str>);
-
-/// What tells two rules apart: their whole text, as two runs of one process may differ in it.
-fn key(text: &(Library, Strategy)) -> Key {
-    (text.1.name.clone(), Arc::clone(&text.1.text))
-}
 
 thread_local! {
     static COMPILED: RefCell<BTreeMap<Key, Rc<Compiled>>> = const { RefCell::new(BTreeMap::new()) };
@@ -141,9 +140,7 @@ impl Compiled {
         let value = self.sandbox.call((&self.ast, word), args, CALL_FUEL).map_err(|error| {
             let known = fault::Known { places: &self.places, methods: &[], fuel: CALL_FUEL };
             let failure = fault::locate(&error, self.sandbox.meter.stopped(), word, known);
-            let file = self.sources.get(failure.source).map_or("", |source| &source.file);
-            let (line, column) = (failure.at.line().unwrap_or(0), failure.at.position().unwrap_or(0));
-            let place = format!("{file}:{line}:{column}").into();
+            let place = draft::place(&self.sources, failure.source, failure.at);
             let fault = Fault { agent: None, hook: word, place, message: failure.line().into() };
             if self.sandbox.meter.stopped().is_some_and(Stop::is_backstop) {
                 TRIPPED.with(|tripped| {
@@ -165,8 +162,7 @@ impl Compiled {
     fn fault(&self, message: String) -> Fault {
         let word = self.kind.word();
         let (source, at) = self.places.get(word).copied().unwrap_or((0, rhai::Position::NONE));
-        let file = self.sources.get(source).map_or("", |source| &source.file);
-        let place = format!("{file}:{}:{}", at.line().unwrap_or(0), at.position().unwrap_or(0)).into();
+        let place = draft::place(&self.sources, source, at);
         Fault { agent: None, hook: word, place, message: fault::printable(&message).into() }
     }
 }

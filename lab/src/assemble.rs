@@ -85,14 +85,24 @@ fn scripts(document: &Document, key: &str, found: &mut Found) -> Vec<(String, Me
     if names.is_empty() && document.raw(key).is_some() {
         found.keep(document.parse::<BTreeMap<String, Measure>>(key));
     }
-    let mut measures = Vec::new();
+    each(document, key, names, found)
+}
+
+/// The values of some names under a path, in order; a problem with one does not hide the others.
+fn each<T: DeserializeOwned>(
+    document: &Document,
+    path: &str,
+    names: Vec<String>,
+    found: &mut Found,
+) -> Vec<(String, T)> {
+    let mut values = Vec::with_capacity(names.len());
     for name in names {
-        match document.parse(&format!("{key}.{name}")) {
-            Ok(measure) => measures.push((name, measure)),
+        match document.parse(&format!("{path}.{name}")) {
+            Ok(value) => values.push((name, value)),
             Err(problem) => found.0.push(problem),
         }
     }
-    measures
+    values
 }
 
 /// The value at a path, or its default where there is none.
@@ -139,14 +149,7 @@ fn assets(document: &Document, found: &mut Found) -> Vec<(String, AssetSpec)> {
         let none = || document.problem(path, "no assets", Some(hint.to_owned()));
         found.0.push(document.parse::<BTreeMap<String, AssetSpec>>(path).map_or_else(|problem| problem, |_| none()));
     }
-    let mut assets = Vec::new();
-    for name in keys {
-        match document.parse(&format!("{path}.{name}")) {
-            Ok(asset) => assets.push((name, asset)),
-            Err(problem) => found.0.push(problem),
-        }
-    }
-    assets
+    each(document, path, keys, found)
 }
 
 /// The names under a path, when there are not too many.

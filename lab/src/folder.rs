@@ -35,7 +35,7 @@ impl NewFolder {
         Ok(Self { target: target.to_owned(), partial })
     }
 
-    /// Where to write for now.
+    /// Where to write until the folder is whole.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.partial

@@ -1,7 +1,6 @@
 //! One cohort's strategy at work: its own engine, so that a panic in one cannot reach another, and its agents' memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,15 +11,18 @@ use palisade_engine::registry::{Handle, Kind};
 use palisade_engine::view::Reads;
 use rhai::{AST, Dynamic, Map, Position};
 
+use crate::backend::Backend;
 use crate::catalog::Catalog;
 use crate::check::Checked;
+use crate::columnar::{Bound, CHUNK, Cells, Columnar, Given, Outcome, Root, Work};
 use crate::constants;
-use crate::context::{Context, Names};
-use crate::declare::Cell;
+use crate::context::{self, Context, Draws, Names};
+use crate::declare::{Cell, Declarations};
 use crate::draft::{self, Draft, Places, When};
 use crate::fault;
 use crate::problem::ScriptProblem;
 use crate::profile::{self, HookCost, LineCost, Tally};
+use crate::pure::number;
 use crate::records::{self, Me, Thing};
 use crate::sandbox::{CALL_FUEL, HostOptions, Packages, Sandbox, Stop};
 use crate::state;
@@ -37,11 +39,31 @@ pub(crate) struct Members {
 /// What a strategy's engine is made from.
 struct Plan {
     draft: Draft,
+    declarations: Declarations,
     params: Vec<(String, Dynamic)>,
-    layout: Vec<(String, Cell)>,
     catalog: Catalog,
     accounts: u8,
     options: HostOptions,
+}
+
+impl Plan {
+    fn layout(&self) -> &[(String, Cell)] {
+        &self.declarations.memory
+    }
+
+    fn given<'a>(&'a self, names: Option<&'a Names>) -> Given<'a> {
+        let Self { draft, catalog, declarations, accounts, .. } = self;
+        Given { draft, catalog, declarations, accounts: *accounts, names }
+    }
+
+    /// The bound parameters as words.
+    fn words(&self) -> Rc<[u64]> {
+        let word = |(_, value): &(String, Dynamic)| match value.read_lock::<Thing>() {
+            Some(thing) => u64::from(thing.0.index),
+            None => number(value).unwrap_or(f64::NAN).to_bits(),
+        };
+        self.params.iter().map(word).collect()
+    }
 }
 
 /// An engine with the strategy in it, and what its functions share.
@@ -58,7 +80,7 @@ impl Machine {
         let context = Rc::new(Context::new(plan.catalog.clone(), names, plan.accounts));
         records::register(&mut sandbox.engine, &context);
         state::register_params(&mut sandbox.engine, plan.params.clone());
-        state::register_memory(&mut sandbox.engine, &context, &plan.layout);
+        state::register_memory(&mut sandbox.engine, &context, plan.layout());
         let tally = plan.options.profile.then(|| profile::register(&mut sandbox));
         let ast = match tally {
             Some(_) => plan.draft.compile_marked(&mut sandbox.engine)?,
@@ -79,16 +101,29 @@ pub(crate) struct CohortScript {
     reads: BTreeMap<Hook, Reads>,
     wake: Wake,
     first: u32,
-    width: usize,
-    memory: Vec<u64>,
+    /// The cells of all agents, a column each.
+    memory: Vec<Vec<u64>>,
+    /// Hooks that run over columns.
+    columnar: [Option<Columnar>; Hook::ALL.len()],
+    work: Work,
+    params: Rc<[u64]>,
     /// Calls, operations and nanoseconds by hook, when they are counted.
-    costs: BTreeMap<Hook, (u64, u64, u64)>,
+    costs: Costs,
     /// Agents in whose call the engine itself failed.
     disqualified: BTreeSet<AgentId>,
     /// The first call that a back-stop ended.
     pub(crate) tripped: Option<Fault>,
     followed: Option<AgentId>,
     pub(crate) calls: Vec<TracedCall>,
+}
+
+type Costs = BTreeMap<Hook, (u64, u64, u64)>;
+
+fn charge(costs: &mut Costs, hook: Hook, (calls, operations): (usize, usize), started: Instant) {
+    let cost = costs.entry(hook).or_default();
+    cost.0 += calls as u64;
+    cost.1 += operations as u64;
+    cost.2 += u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
 }
 
 /// How one call ended badly.
@@ -106,21 +141,26 @@ impl CohortScript {
         (packages, options): (&Packages, HostOptions),
     ) -> Result<Self, ScriptProblem> {
         let methods = catalog.records().flat_map(|(_, members)| members.methods.keys().copied()).collect();
-        let layout = checked.declarations.memory.clone();
-        let row: Vec<u64> = layout.iter().map(|(_, cell)| cell.word()).collect();
-        let (draft, accounts) = (checked.draft.clone(), members.accounts);
-        let plan = Plan { draft, params, layout, catalog, accounts, options };
+        let (draft, declarations) = (checked.draft.clone(), checked.declarations.clone());
+        let plan = Plan { draft, declarations, params, catalog, accounts: members.accounts, options };
+        let mut columnar = [const { None }; Hook::ALL.len()];
+        for hook in Hook::ALL.into_iter().filter(|hook| checked.reads.contains_key(hook)) {
+            columnar[hook as usize] = options.backend.lowered(plan.given(Some(&names)), Root::Hook(hook))?;
+        }
+        let cell = |(_, cell): &(String, Cell)| vec![cell.word(); members.count as usize];
         Ok(Self {
             machine: Machine::new(&plan, names, packages)?,
             entries: Hook::ALL.map(draft::entry),
             places: plan.draft.places(),
+            memory: plan.layout().iter().map(cell).collect(),
+            params: plan.words(),
+            columnar,
+            work: Work::default(),
             plan,
             methods,
             reads: checked.reads.clone(),
             wake: checked.declarations.wake,
             first: members.first,
-            width: row.len(),
-            memory: row.repeat(members.count as usize),
             costs: BTreeMap::new(),
             disqualified: BTreeSet::new(),
             tripped: None,
@@ -131,12 +171,8 @@ impl CohortScript {
 
     /// What the first agent remembers, by name.
     pub(crate) fn memory(&self) -> Map {
-        self.plan
-            .layout
-            .iter()
-            .zip(&self.memory)
-            .map(|((name, cell), word)| (name.as_str().into(), cell.read(*word)))
-            .collect()
+        let cells = self.plan.layout().iter().zip(&self.memory);
+        cells.map(|((name, cell), words)| (name.as_str().into(), cell.read(words[0]))).collect()
     }
 
     /// Supposes that the first agent remembers other values.
@@ -145,8 +181,8 @@ impl CohortScript {
     /// Which of them its memory cannot hold.
     pub(crate) fn suppose(&mut self, values: &Map) -> Result<(), String> {
         for (name, value) in values {
-            let word = state::word(&self.plan.layout, name, value).map_err(|error| error.to_string())?;
-            self.memory[word.0] = word.1;
+            let (cell, word) = state::word(self.plan.layout(), name, value).map_err(|error| error.to_string())?;
+            self.memory[cell][0] = word;
         }
         Ok(())
     }
@@ -164,6 +200,18 @@ impl CohortScript {
         self.reads.get(&hook).cloned()
     }
 
+    /// How many hooks run over columns.
+    #[cfg(test)]
+    pub(crate) fn lowered(&self) -> usize {
+        self.columnar.iter().flatten().count()
+    }
+
+    /// What all agents remember, a column for each cell.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> &[Vec<u64>] {
+        &self.memory
+    }
+
     #[cfg(test)]
     pub(crate) fn engine(&mut self) -> &mut rhai::Engine {
         &mut self.machine.sandbox.engine
@@ -174,45 +222,116 @@ impl CohortScript {
         self.machine.sandbox.log.take()
     }
 
-    /// Asks every agent of the question in turn.
+    /// Asks every agent of the question.
     pub(crate) fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies) {
         if !self.reads.contains_key(&ask.hook) {
             return;
         }
+        // What is supposed to be drawn, the interpreter alone knows.
+        let is_supposed = self.machine.context.supposed.get() != [None; 2];
+        match self.columnar[ask.hook as usize].take() {
+            Some(mut columnar) => {
+                if is_supposed {
+                    self.ask_in_turn(ask, replies);
+                } else {
+                    self.ask_by_columns(&mut columnar, ask, replies);
+                }
+                self.columnar[ask.hook as usize] = Some(columnar);
+            }
+            None => self.ask_in_turn(ask, replies),
+        }
+    }
+
+    fn ask_in_turn(&mut self, ask: &Ask<'_>, replies: &mut Replies) {
         self.machine.context.begin(ask);
-        let subject = ask.subject.unwrap_or(Handle { kind: Kind::Protocol, index: 0 });
-        for (row, agent) in ask.agents.iter().enumerate() {
-            if self.disqualified.contains(agent) {
-                continue;
+        for row in 0..ask.agents.len() {
+            self.ask_one(ask, row, replies);
+        }
+    }
+
+    /// Asks by the chunk, and in turn those that are left over.
+    fn ask_by_columns(&mut self, columnar: &mut Columnar, ask: &Ask<'_>, replies: &mut Replies) {
+        let proposal = ask.subject.filter(|subject| subject.kind == Kind::Proposal);
+        let changes = proposal.and_then(|proposal| context::changes(&self.plan.catalog, ask.public, proposal).ok());
+        let params = Rc::clone(&self.params);
+        let bound = Bound {
+            public: ask.public,
+            own: ask.own,
+            subject: ask.subject,
+            subject_values: ask.subject_values,
+            counts: Kind::ALL.map(|kind| ask.directory.count(kind)),
+            changes: changes.map_or((0, 0), |changes| (changes.start, changes.end)),
+            params: &params,
+            agents: ask.agents,
+            keys: ask.keys,
+            draws: Draws::of(ask),
+            arguments: &[],
+        };
+        let mut has_begun = false;
+        for start in (0..ask.agents.len()).step_by(CHUNK) {
+            let rows = start..ask.agents.len().min(start + CHUNK);
+            let started = self.machine.tally.is_some().then(Instant::now);
+            let cells = Cells { columns: &self.memory, first: self.first };
+            let names = self.machine.context.names.borrow();
+            let outcome = columnar.run(&mut self.work, (&bound, cells), &rows, self.plan.given(Some(&names)));
+            drop(names);
+            let program = columnar.program();
+            if let Some(started) = started {
+                charge(&mut self.costs, ask.hook, (rows.len(), program.len()), started);
             }
-            let key = ask.keys.get(row).copied().unwrap_or_default();
-            let is_followed = self.followed == Some(*agent);
-            let before = if is_followed { self.words_of(*agent).to_vec() } else { Vec::new() };
-            if is_followed {
-                self.machine.context.watch();
-            }
-            let result = self.turn(ask.hook, (row, *agent, key), Thing(subject));
-            if is_followed {
-                let call = self.traced(ask, &before, &result);
-                self.calls.push(call);
-            }
-            match result {
-                Ok(value) => {
-                    replies.intents.append(&mut self.machine.context.intents.borrow_mut());
-                    replies.values.extend(value.map(|value| (row, value)));
-                }
-                Err(Failed { place, message }) => {
-                    let fault = Fault { agent: Some(*agent), hook: ask.hook.name(), place, message };
-                    if self.machine.sandbox.meter.stopped().is_some_and(Stop::is_backstop) {
-                        self.tripped.get_or_insert_with(|| fault.clone());
+            for row in rows.clone() {
+                let lane = row - start;
+                let agent = ask.agents[row];
+                if outcome == Outcome::Interpret || self.work.is_left(lane) || self.followed == Some(agent) {
+                    if !std::mem::replace(&mut has_begun, true) {
+                        self.machine.context.begin(ask);
                     }
-                    replies.faults.push(fault);
+                    self.ask_one(ask, row, replies);
+                } else if !self.disqualified.contains(&agent) {
+                    self.work.intents(program, &bound, (lane, row), &mut replies.intents);
+                    replies.values.extend(self.work.answer(program, &bound, (lane, row)).map(|value| (row, value)));
+                    for (cell, word) in self.work.memory(program, &bound, (lane, row)) {
+                        self.memory[cell][(agent.0 - self.first) as usize] = word;
+                    }
                 }
             }
-            if self.machine.sandbox.is_broken() {
-                self.disqualify(*agent);
-                self.machine.context.begin(ask);
+        }
+    }
+
+    /// Asks one agent through the interpreter.
+    fn ask_one(&mut self, ask: &Ask<'_>, row: usize, replies: &mut Replies) {
+        let agent = ask.agents[row];
+        if self.disqualified.contains(&agent) {
+            return;
+        }
+        let subject = ask.subject.unwrap_or(Handle { kind: Kind::Protocol, index: 0 });
+        let key = ask.keys.get(row).copied().unwrap_or_default();
+        let is_followed = self.followed == Some(agent);
+        let before = if is_followed { self.words_of(agent) } else { Vec::new() };
+        if is_followed {
+            self.machine.context.watch();
+        }
+        let result = self.turn(ask.hook, (row, agent, key), Thing(subject));
+        if is_followed {
+            let call = self.traced(ask, &before, &result);
+            self.calls.push(call);
+        }
+        match result {
+            Ok(value) => {
+                replies.intents.append(&mut self.machine.context.intents.borrow_mut());
+                replies.values.extend(value.map(|value| (row, value)));
             }
+            Err(Failed { place, message }) => {
+                let fault = Fault { agent: Some(agent), hook: ask.hook.name(), place, message };
+                if self.machine.sandbox.meter.stopped().is_some_and(Stop::is_backstop) {
+                    self.tripped.get_or_insert_with(|| fault.clone());
+                }
+                replies.faults.push(fault);
+            }
+        }
+        if self.machine.sandbox.is_broken() {
+            self.disqualify(agent);
+            self.machine.context.begin(ask);
         }
     }
 
@@ -224,7 +343,7 @@ impl CohortScript {
         let hook = |(hook, (calls, operations, nanoseconds)): (&Hook, &(u64, u64, u64))| HookCost {
             strategy: strategy.to_owned(),
             hook: hook.name(),
-            backend: "rhai",
+            backend: if self.columnar[*hook as usize].is_some() { Backend::Columnar } else { Backend::Rhai }.word(),
             calls: *calls,
             operations: *operations,
             nanoseconds: *nanoseconds,
@@ -245,19 +364,14 @@ impl CohortScript {
         self.followed = Some(agent);
     }
 
-    fn words_of(&self, agent: AgentId) -> &[u64] {
-        &self.memory[self.words(agent)]
-    }
-
-    fn words(&self, agent: AgentId) -> Range<usize> {
-        let start = (agent.0 - self.first) as usize * self.width;
-        start..start + self.width
+    fn words_of(&self, agent: AgentId) -> Vec<u64> {
+        self.memory.iter().map(|column| column[(agent.0 - self.first) as usize]).collect()
     }
 
     fn traced(&self, ask: &Ask<'_>, before: &[u64], result: &Result<Option<f64>, Failed>) -> TracedCall {
         let agent = self.followed.unwrap_or(AgentId(self.first));
         let asked = if result.is_ok() { self.machine.context.intents.borrow().clone() } else { Vec::new() };
-        let memory = self.plan.layout.iter().zip(before).zip(self.words_of(agent));
+        let memory = self.plan.layout().iter().zip(before).zip(self.words_of(agent));
         TracedCall {
             step: ask.now.step,
             time: ask.now.time,
@@ -270,7 +384,7 @@ impl CohortScript {
                 .into_iter()
                 .map(|seen| trace::fact(&self.machine.context, seen))
                 .collect(),
-            memory: memory.map(|(((name, cell), before), after)| trace::kept(name, *cell, (*before, *after))).collect(),
+            memory: memory.map(|(((name, cell), before), after)| trace::kept(name, *cell, (*before, after))).collect(),
             asked,
             value: result.as_ref().ok().copied().flatten(),
             fault: result.as_ref().err().map(|Failed { place, message }| format!("{place}: {message}")),
@@ -285,17 +399,19 @@ impl CohortScript {
         (row, agent, key): (usize, AgentId, u64),
         subject: Thing,
     ) -> Result<Option<f64>, Failed> {
-        let words = self.words(agent);
-        self.machine.context.turn_to(row, agent, key, &self.memory[words.clone()]);
+        self.machine.context.turn_to(
+            row,
+            agent,
+            key,
+            self.memory.iter().map(|column| column[(agent.0 - self.first) as usize]),
+        );
         let Machine { sandbox, ast, tally, .. } = &self.machine;
         let started = tally.is_some().then(Instant::now);
         let result = sandbox.call((ast, &self.entries[hook as usize]), (Me, subject), CALL_FUEL);
         if let (Some(tally), Some(started)) = (tally, started) {
             tally.end(&sandbox.meter);
-            let (calls, operations, nanoseconds) = self.costs.entry(hook).or_default();
-            *calls += 1;
-            *operations += sandbox.meter.operations();
-            *nanoseconds += u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let operations = usize::try_from(sandbox.meter.operations()).unwrap_or(usize::MAX);
+            charge(&mut self.costs, hook, (1, operations), started);
         }
         let value = result.map_err(|error| {
             let known = fault::Known { places: &self.places, methods: &self.methods, fuel: CALL_FUEL };
@@ -307,7 +423,10 @@ impl CohortScript {
             Hook::Vote => self.vote(&value)?,
             Hook::Liquidate | Hook::Decide => None,
         };
-        self.memory[words].copy_from_slice(&self.machine.context.memory.borrow());
+        let place = (agent.0 - self.first) as usize;
+        for (column, word) in self.memory.iter_mut().zip(&*self.machine.context.memory.borrow()) {
+            column[place] = *word;
+        }
         Ok(value)
     }
 

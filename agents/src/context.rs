@@ -59,6 +59,50 @@ pub(crate) enum Seen {
 /// The most facts kept of one call.
 const MAX_SEEN: usize = 1_000;
 
+/// The draws of a question: a stream for each agent, hook, subject and step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Draws {
+    streams: Streams,
+    name: &'static str,
+    subject: u64,
+    step: u64,
+}
+
+impl Draws {
+    pub(crate) fn of(ask: &Ask<'_>) -> Self {
+        let name = match ask.hook {
+            Hook::Report => "script.report",
+            Hook::Liquidate => "script.liquidate",
+            Hook::Decide => "script.decide",
+            Hook::Vote => "script.vote",
+        };
+        let subject = ask.subject.map_or(0, |subject| splitmix(u64::from(subject.index) + 1));
+        Self { streams: ask.streams, name, subject, step: ask.now.step }
+    }
+
+    /// Those of nobody, for calls that draw nothing.
+    pub(crate) const fn none() -> Self {
+        Self { streams: Streams::new(0), name: "", subject: 0, step: 0 }
+    }
+
+    /// The stream of the agent with this key.
+    pub(crate) fn stream(&self, key: u64) -> Stream {
+        self.streams.stream(self.name, key ^ self.subject, self.step)
+    }
+}
+
+/// Which changes are a proposal's, by place among all changes; nothing when the view was frozen before it came up.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(crate) fn changes(catalog: &Catalog, public: &Public, proposal: Handle) -> Outcome<Range<u32>> {
+    let fields = ["first_change", "changes"].map(|name| catalog.public_field(Type::Thing(Kind::Proposal), name));
+    let [Some(first), Some(count)] = fields else { return Err("proposals have no changes in this world".into()) };
+    let [first, count] = [first, count].map(|field| public.value(field, proposal.index as usize));
+    if !(first >= 0.0 && count >= 0.0 && first + count <= f64::from(u32::MAX)) {
+        return Err("this proposal is not in view yet".into());
+    }
+    Ok(first as u32..(first + count) as u32)
+}
+
 /// The call under way.
 pub(crate) struct Context {
     pub(crate) catalog: Catalog,
@@ -72,9 +116,7 @@ pub(crate) struct Context {
     subject: Cell<Option<Handle>>,
     subject_values: RefCell<Vec<f64>>,
     draws: RefCell<Option<Stream>>,
-    hook: Cell<Hook>,
-    streams: Cell<Streams>,
-    step: Cell<u64>,
+    drawing: Cell<Draws>,
     agent: Cell<AgentId>,
     key: Cell<u64>,
     row: Cell<usize>,
@@ -97,9 +139,7 @@ impl Context {
             subject: Cell::new(None),
             subject_values: RefCell::default(),
             draws: RefCell::default(),
-            hook: Cell::new(Hook::Decide),
-            streams: Cell::new(Streams::new(0)),
-            step: Cell::new(0),
+            drawing: Cell::new(Draws::none()),
             agent: Cell::new(AgentId(0)),
             key: Cell::new(0),
             row: Cell::new(0),
@@ -137,9 +177,7 @@ impl Context {
         self.own.replace(ask.own.clone());
         self.subject.set(ask.subject);
         self.subject_values.replace(ask.subject_values.to_vec());
-        self.hook.set(ask.hook);
-        self.streams.set(ask.streams);
-        self.step.set(ask.now.step);
+        self.drawing.set(Draws::of(ask));
     }
 
     /// Takes over a public view.
@@ -149,7 +187,7 @@ impl Context {
     }
 
     /// Turns to one of its agents.
-    pub(crate) fn turn_to(&self, row: usize, agent: AgentId, key: u64, memory: &[u64]) {
+    pub(crate) fn turn_to(&self, row: usize, agent: AgentId, key: u64, memory: impl Iterator<Item = u64>) {
         self.row.set(row);
         self.agent.set(agent);
         self.key.set(key);
@@ -157,7 +195,7 @@ impl Context {
         self.intents.borrow_mut().clear();
         let mut words = self.memory.borrow_mut();
         words.clear();
-        words.extend_from_slice(memory);
+        words.extend(memory);
     }
 
     /// A public field of a thing.
@@ -197,17 +235,8 @@ impl Context {
     ///
     /// # Errors
     /// When no mechanism tells, or the view was frozen before the proposal came up.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub(crate) fn changes(&self, proposal: Handle) -> Outcome<Range<u32>> {
-        let fields =
-            ["first_change", "changes"].map(|name| self.catalog.public_field(Type::Thing(Kind::Proposal), name));
-        let [Some(first), Some(count)] = fields else { return Err("proposals have no changes in this world".into()) };
-        let public = self.public.borrow();
-        let [first, count] = [first, count].map(|field| public.value(field, proposal.index as usize));
-        if !(first >= 0.0 && count >= 0.0 && first + count <= f64::from(u32::MAX)) {
-            return Err("this proposal is not in view yet".into());
-        }
-        Ok(first as u32..(first + count) as u32)
+        changes(&self.catalog, &self.public.borrow(), proposal)
     }
 
     /// An own field of one change of the proposal under vote; of other proposals' changes nothing is gathered.
@@ -234,16 +263,7 @@ impl Context {
     /// The agent's draws: its own stream for every hook, subject and step.
     fn draw(&self, sample: fn(&mut Stream) -> f64) -> f64 {
         let mut draws = self.draws.borrow_mut();
-        let stream = draws.get_or_insert_with(|| {
-            let name = match self.hook.get() {
-                Hook::Report => "script.report",
-                Hook::Liquidate => "script.liquidate",
-                Hook::Decide => "script.decide",
-                Hook::Vote => "script.vote",
-            };
-            let subject = self.subject.get().map_or(0, |subject| splitmix(u64::from(subject.index) + 1));
-            self.streams.get().stream(name, self.key.get() ^ subject, self.step.get())
-        });
+        let stream = draws.get_or_insert_with(|| self.drawing.get().stream(self.key.get()));
         let value = sample(stream);
         self.note(Seen::Draw(value));
         value

@@ -1,12 +1,14 @@
 //! Strategies in Rhai: the sandbox that contains them, the library they come from, the checks before they run, and the
 //! host that asks them for a simulation. See `docs` of the workspace for the script contract.
 
+mod backend;
 mod bind;
 mod card;
 mod cases;
 mod catalog;
 mod check;
 mod cohort;
+mod columnar;
 mod constants;
 mod context;
 mod declare;
@@ -37,6 +39,7 @@ mod state;
 mod trace;
 mod types;
 
+pub use backend::{Backend, Way, ways};
 pub use card::Card;
 pub use cases::{Case, Verdict, cases};
 pub use check::check;

@@ -61,13 +61,26 @@ const BINARY: [(&str, Binary); 7] = [
     ("log", |x, base| libm::log(x) / libm::log(base)),
 ];
 
+/// Those of one float that take an integer too.
+pub(crate) const TAKES_INT: [&str; 5] = ["sqrt", "exp", "ln", "floor", "ceil"];
+
+/// The function of one float called `name`.
+pub(crate) fn unary(name: &str) -> Option<Unary> {
+    UNARY.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
+}
+
+/// The function of two floats called `name`.
+pub(crate) fn binary(name: &str) -> Option<Binary> {
+    BINARY.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
+}
+
 /// Registers them over rhai's own.
 pub(crate) fn register(engine: &mut Engine) {
     for (name, function) in UNARY {
         engine.register_fn(name, move |x: f64| function(x));
     }
-    for name in ["sqrt", "exp", "ln", "floor", "ceil"] {
-        if let Some((_, function)) = UNARY.iter().find(|(known, _)| *known == name) {
+    for name in TAKES_INT {
+        if let Some(function) = unary(name) {
             engine.register_fn(name, move |x: i64| function(float(x)));
         }
     }
@@ -142,10 +155,10 @@ fn sign(x: f64) -> f64 {
 }
 
 // Not `f64::min`, which leaves the sign of a zero to the machine.
-fn smaller(x: f64, y: f64) -> f64 {
+pub(crate) fn smaller(x: f64, y: f64) -> f64 {
     if y < x { y } else { x }
 }
 
-fn larger(x: f64, y: f64) -> f64 {
+pub(crate) fn larger(x: f64, y: f64) -> f64 {
     if y > x { y } else { x }
 }

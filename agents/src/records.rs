@@ -37,7 +37,7 @@ pub(crate) struct Position {
 pub(crate) struct Rng;
 
 /// Up to here every integer has the same chance of being drawn, as far as 53 bits can tell.
-const MAX_BELOW: i64 = 1 << 32;
+pub(crate) const MAX_BELOW: i64 = 1 << 32;
 
 /// A thing of the world: its handle, and through it its public record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -24,6 +24,8 @@ impl Cell {
     pub(crate) fn word(self) -> u64 {
         match self {
             Self::Int(value) => value.cast_unsigned(),
+            // Which NaN it is may differ with how it was computed.
+            Self::Float(value) if value.is_nan() => f64::NAN.to_bits(),
             Self::Float(value) => value.to_bits(),
             Self::Flag(value) => u64::from(value),
         }
@@ -42,7 +44,9 @@ impl Cell {
     fn accept(self, name: &str, value: &Dynamic) -> Outcome<u64> {
         let word = match self {
             Self::Int(_) => value.as_int().ok().map(i64::cast_unsigned),
-            Self::Float(_) => value.as_float().or_else(|_| value.as_int().map(float)).ok().map(f64::to_bits),
+            Self::Float(_) => {
+                value.as_float().or_else(|_| value.as_int().map(float)).ok().map(|value| Self::Float(value).word())
+            }
             Self::Flag(_) => value.as_bool().ok().map(u64::from),
         };
         word.ok_or_else(|| {

@@ -15,6 +15,7 @@ use palisade_engine::{Options, mechanisms};
 
 use super::*;
 
+mod equality;
 mod votes;
 
 const CARD: &str = "//! name: x\n//! role: trader\n//! summary: s\n";
@@ -332,7 +333,7 @@ fn a_scenario_overrides_and_binds() {
 fn a_panic_disqualifies_its_agent_only() {
     let mut stage = Stage::of(
         "fn memory() { #{ n: 0 } }\n\
-         fn decide(me, world) { me.memory.n += 1; me.account(0).deposit(floor(me.memory.n)); }",
+         fn decide(me, world) { me.memory.n += 1; let n = [me.memory.n]; me.account(0).deposit(floor(n[0])); }",
     );
     let engine = stage.host.cohorts[0].engine();
     engine.register_fn("floor", |_: i64| -> f64 { panic!("a native that breaks") });

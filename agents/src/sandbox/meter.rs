@@ -4,6 +4,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use crate::backend::Backend;
+
 /// Operations of one decision.
 pub(crate) const CALL_FUEL: u64 = 50_000;
 /// Operations of what runs once, at load.
@@ -26,11 +28,19 @@ pub struct HostOptions {
     pub deadline: Duration,
     /// Whether to count operations and time by line, for [`crate::ScriptHost::costs`].
     pub profile: bool,
+    /// How strategies are run.
+    pub backend: Backend,
 }
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { live_bytes: || 0, byte_cap: 32 << 20, deadline: Duration::from_secs(2), profile: false }
+        Self {
+            live_bytes: || 0,
+            byte_cap: 32 << 20,
+            deadline: Duration::from_secs(2),
+            profile: false,
+            backend: Backend::Auto,
+        }
     }
 }
 

@@ -94,12 +94,16 @@ fn propose(world: &mut World) {
     }
 }
 
-const ONE: Option<Handle> = Some(Handle { kind: Kind::Proposal, index: 0 });
-const TWO: Option<Handle> = Some(Handle { kind: Kind::Proposal, index: 1 });
+pub(super) const ONE: Option<Handle> = Some(Handle { kind: Kind::Proposal, index: 0 });
+pub(super) const TWO: Option<Handle> = Some(Handle { kind: Kind::Proposal, index: 1 });
+
+/// All mechanisms, and the ballot.
+pub(super) fn ballot() -> Vec<&'static dyn Mechanism> {
+    mechanisms::ALL.into_iter().chain([&Ballot as &dyn Mechanism]).collect()
+}
 
 fn with_ballot(body: &str, adjust: impl FnOnce(&mut Cohort)) -> Result<Stage, LoadError> {
-    let all: Vec<&dyn Mechanism> = mechanisms::ALL.into_iter().chain([&Ballot as &dyn Mechanism]).collect();
-    Stage::among(&all, body, adjust)
+    Stage::among(&ballot(), body, adjust)
 }
 
 fn stage(body: &str) -> Stage {

@@ -1,0 +1,706 @@
+//! Runs a program over the agents of a question, a chunk at a time.
+
+use std::ops::Range;
+
+use palisade_engine::action::{ActionId, Actor, Intent, MAX_ARGS, Value};
+use palisade_engine::domain::AgentId;
+use palisade_engine::registry::{Handle, Kind};
+use palisade_engine::rng::Stream;
+use palisade_engine::view::{Columns, FieldKind, Public};
+
+use super::arithmetic::{self, flag};
+use super::code::{Arg, Bank, Binary, Code, Comparison, Draw, Logic, Op, Reg, Site, Test, Unary};
+use super::lower::{self, Given, Lowered, Root};
+use super::slots::{Layout, Place};
+use crate::context::{Draws, handle};
+use crate::declare::Cell;
+
+/// Agents that a program answers for at a time.
+pub(crate) const CHUNK: usize = 256;
+
+const NAN: [f64; CHUNK] = [f64::NAN; CHUNK];
+
+/// A program with the places of its registers.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    code: Code,
+    layout: Layout,
+}
+
+impl Program {
+    fn new(given: Given<'_>, root: Root, rounds: Vec<u32>) -> Lowered<Self> {
+        let code = lower::lower(given, root, rounds)?;
+        Ok(Self { layout: Layout::of(&code), code })
+    }
+
+    /// Operations of the program.
+    pub(crate) fn len(&self) -> usize {
+        self.code.ops.len()
+    }
+}
+
+/// A hook or rule that runs over columns: one program for every count of rounds that its loops came to.
+#[derive(Clone, Debug)]
+pub(crate) struct Columnar {
+    root: Root,
+    programs: Vec<Program>,
+    current: usize,
+}
+
+/// Different counts of rounds for which a program is kept.
+const MAX_PROGRAMS: usize = 32;
+/// Programs tried for one chunk: one for every loop whose count was assumed wrongly.
+const MAX_TRIES: usize = 16;
+
+/// What a question shows to all its agents.
+#[derive(Clone, Copy)]
+pub(crate) struct Bound<'a> {
+    pub(crate) public: &'a Public,
+    pub(crate) own: &'a Columns,
+    pub(crate) subject: Option<Handle>,
+    pub(crate) subject_values: &'a [f64],
+    /// How many things of each kind there are.
+    pub(crate) counts: [usize; Kind::ALL.len()],
+    /// The changes of the proposal asked about.
+    pub(crate) changes: (u32, u32),
+    /// The bound parameters: numbers as bits, things by place.
+    pub(crate) params: &'a [u64],
+    pub(crate) agents: &'a [AgentId],
+    pub(crate) keys: &'a [u64],
+    pub(crate) draws: Draws,
+    /// What a rule is given.
+    pub(crate) arguments: &'a [&'a [f64]],
+}
+
+/// The cells of all agents of a cohort, a column each, and the cohort's first agent.
+#[derive(Clone, Copy)]
+pub(crate) struct Cells<'a> {
+    pub(crate) columns: &'a [Vec<u64>],
+    pub(crate) first: u32,
+}
+
+/// Whether a chunk was run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    Done,
+    /// All its agents are left to the interpreter.
+    Interpret,
+}
+
+impl Columnar {
+    pub(crate) fn new(given: Given<'_>, root: Root) -> Lowered<Self> {
+        Ok(Self { root, programs: vec![Program::new(given, root, Vec::new())?], current: 0 })
+    }
+
+    /// The program in use.
+    pub(crate) fn program(&self) -> &Program {
+        &self.programs[self.current]
+    }
+
+    /// Answers for some agents of a question, with another program where loops come to other counts of rounds.
+    pub(crate) fn run(
+        &mut self,
+        work: &mut Work,
+        (bound, cells): (&Bound<'_>, Cells<'_>),
+        rows: &Range<usize>,
+        given: Given<'_>,
+    ) -> Outcome {
+        for _ in 0..MAX_TRIES {
+            let program = &self.programs[self.current];
+            let Err(Assumed { index, rounds }) = work.run(program, (bound, cells), rows) else { return Outcome::Done };
+            let mut wanted = program.code.rounds[..index].to_vec();
+            wanted.push(rounds);
+            let fits = |program: &Program| program.code.rounds.starts_with(&wanted);
+            if let Some(known) = self.programs.iter().position(fits) {
+                self.current = known;
+                continue;
+            }
+            if self.programs.len() >= MAX_PROGRAMS {
+                return Outcome::Interpret;
+            }
+            let Ok(program) = Program::new(given, self.root, wanted) else { return Outcome::Interpret };
+            self.programs.push(program);
+            self.current = self.programs.len() - 1;
+        }
+        Outcome::Interpret
+    }
+}
+
+/// A loop that came to another count of rounds than the program was unrolled to.
+struct Assumed {
+    index: usize,
+    rounds: u32,
+}
+
+/// The columns that programs work on, kept from one question to the next.
+#[derive(Default)]
+pub(crate) struct Work {
+    words: Vec<u64>,
+    floats: Bankful<f64>,
+    ints: Bankful<i64>,
+    flags: Bankful<u64>,
+    streams: Vec<Option<Stream>>,
+    /// Agents left to the interpreter.
+    left: Vec<u64>,
+    /// Sites that somebody came by.
+    acted: Vec<bool>,
+}
+
+/// The columns of one bank, and one to write on.
+#[derive(Default)]
+struct Bankful<T> {
+    columns: Vec<Vec<T>>,
+    spare: Vec<T>,
+}
+
+impl<T: Copy + Default> Bankful<T> {
+    fn grow(&mut self, columns: usize) {
+        let columns = columns.max(self.columns.len());
+        self.columns.resize_with(columns, || vec![T::default(); CHUNK]);
+        self.spare.resize(CHUNK, T::default());
+    }
+}
+
+/// A register's values.
+#[derive(Clone, Copy)]
+enum Each<'a, T> {
+    Same(T),
+    Column(&'a [T]),
+}
+
+/// What fits a column as 64 bits.
+trait Word: Copy {
+    fn word(self) -> u64;
+    fn of(word: u64) -> Self;
+}
+
+impl Word for f64 {
+    fn word(self) -> u64 {
+        self.to_bits()
+    }
+    fn of(word: u64) -> Self {
+        Self::from_bits(word)
+    }
+}
+
+impl Word for i64 {
+    fn word(self) -> u64 {
+        self.cast_unsigned()
+    }
+    fn of(word: u64) -> Self {
+        word.cast_signed()
+    }
+}
+
+impl Word for u64 {
+    fn word(self) -> u64 {
+        self
+    }
+    fn of(word: u64) -> Self {
+        word
+    }
+}
+
+fn map<T: Copy, R>(out: &mut [R], one: Each<'_, T>, f: impl Fn(T) -> R) {
+    match one {
+        Each::Same(x) => out.iter_mut().for_each(|out| *out = f(x)),
+        Each::Column(one) => out.iter_mut().zip(one).for_each(|(out, x)| *out = f(*x)),
+    }
+}
+
+fn zip<T: Copy, R>(out: &mut [R], one: Each<'_, T>, two: Each<'_, T>, f: impl Fn(T, T) -> R) {
+    match (one, two) {
+        (Each::Column(one), Each::Column(two)) => {
+            out.iter_mut().zip(one.iter().zip(two)).for_each(|(out, (x, y))| *out = f(*x, *y));
+        }
+        (Each::Column(one), Each::Same(y)) => out.iter_mut().zip(one).for_each(|(out, x)| *out = f(*x, y)),
+        (Each::Same(x), Each::Column(two)) => out.iter_mut().zip(two).for_each(|(out, y)| *out = f(x, *y)),
+        (Each::Same(x), Each::Same(y)) => out.iter_mut().for_each(|out| *out = f(x, y)),
+    }
+}
+
+fn select<T: Word>(out: &mut [T], mask: Each<'_, u64>, (one, two): (Each<'_, T>, Each<'_, T>)) {
+    let pick = |mask: u64, x: T, y: T| T::of((mask & x.word()) | (!mask & y.word()));
+    match mask {
+        Each::Same(mask) => map(out, if mask == 0 { two } else { one }, |x| x),
+        Each::Column(mask) => match (one, two) {
+            (Each::Column(one), Each::Column(two)) => {
+                let pairs = mask.iter().zip(one.iter().zip(two));
+                out.iter_mut().zip(pairs).for_each(|(out, (mask, (x, y)))| *out = pick(*mask, *x, *y));
+            }
+            (Each::Column(one), Each::Same(y)) => {
+                out.iter_mut().zip(mask.iter().zip(one)).for_each(|(out, (mask, x))| *out = pick(*mask, *x, y));
+            }
+            (Each::Same(x), Each::Column(two)) => {
+                out.iter_mut().zip(mask.iter().zip(two)).for_each(|(out, (mask, y))| *out = pick(*mask, x, *y));
+            }
+            (Each::Same(x), Each::Same(y)) => {
+                out.iter_mut().zip(mask).for_each(|(out, mask)| *out = pick(*mask, x, y));
+            }
+        },
+    }
+}
+
+fn unary(out: &mut [f64], op: Unary, one: Each<'_, f64>) {
+    match op {
+        Unary::Negate => map(out, one, |x| arithmetic::unary(Unary::Negate, x)),
+        Unary::Abs => map(out, one, |x| arithmetic::unary(Unary::Abs, x)),
+        Unary::Sqrt => map(out, one, |x| arithmetic::unary(Unary::Sqrt, x)),
+        Unary::Call(function) => map(out, one, function),
+    }
+}
+
+fn binary(out: &mut [f64], op: Binary, one: Each<'_, f64>, two: Each<'_, f64>) {
+    // One loop for each, so that each is vectorized.
+    macro_rules! loops {
+        ($($kind:ident),*) => {
+            match op {
+                $(Binary::$kind => zip(out, one, two, |x, y| arithmetic::binary(Binary::$kind, x, y)),)*
+                Binary::Call(function) => zip(out, one, two, function),
+            }
+        };
+    }
+    loops!(Add, Subtract, Multiply, Divide, Remainder, Smaller, Larger);
+}
+
+fn compare(out: &mut [u64], op: Comparison, one: Each<'_, f64>, two: Each<'_, f64>) {
+    macro_rules! loops {
+        ($($kind:ident),*) => {
+            match op {
+                $(Comparison::$kind => zip(out, one, two, |x, y| flag(arithmetic::compare(Comparison::$kind, x, y))),)*
+            }
+        };
+    }
+    loops!(Less, LessOrEqual, Greater, GreaterOrEqual, Equal, NotEqual);
+}
+
+fn logic(out: &mut [u64], op: Logic, one: Each<'_, u64>, two: Each<'_, u64>) {
+    macro_rules! loops {
+        ($($kind:ident),*) => {
+            match op {
+                $(Logic::$kind => zip(out, one, two, |x, y| arithmetic::logic(Logic::$kind, x, y)),)*
+            }
+        };
+    }
+    loops!(And, Or, AndNot, Xor);
+}
+
+/// One chunk on its way through a program.
+struct Run<'r, 'a> {
+    work: &'r mut Work,
+    program: &'r Program,
+    bound: &'r Bound<'a>,
+    cells: Cells<'r>,
+    rows: &'r Range<usize>,
+    inputs: Vec<&'a [f64]>,
+}
+
+impl Work {
+    fn run(
+        &mut self,
+        program: &Program,
+        (bound, cells): (&Bound<'_>, Cells<'_>),
+        rows: &Range<usize>,
+    ) -> Result<(), Assumed> {
+        let Layout { columns: [floats, ints, flags], inputs, constants, .. } = &program.layout;
+        self.floats.grow(*floats);
+        self.ints.grow(*ints);
+        self.flags.grow(*flags);
+        self.words.resize(program.code.ops.len().max(self.words.len()), 0);
+        for (reg, word) in constants {
+            self.words[reg.place()] = *word;
+        }
+        self.left.clear();
+        self.left.resize(rows.len(), 0);
+        self.streams.clear();
+        self.acted.clear();
+        self.acted.resize(program.code.sites.len(), false);
+        Run { work: self, program, bound, cells, rows, inputs: vec![&NAN; *inputs] }.run()
+    }
+
+    /// Whether an agent of the chunk is left to the interpreter.
+    pub(crate) fn is_left(&self, lane: usize) -> bool {
+        self.left[lane] != 0
+    }
+
+    fn float_at(&self, program: &Program, bound: &Bound<'_>, (reg, lane, row): (Reg, usize, usize)) -> f64 {
+        match program.layout.places[reg.place()] {
+            Place::Word => f64::from_bits(self.words[reg.place()]),
+            Place::Column(column) => self.floats.columns[column][lane],
+            Place::Input(_) => match program.code.ops[reg.place()] {
+                Op::Argument(index) => bound.arguments[index][row],
+                Op::Own { field, first, second, .. } => {
+                    let [first, second] = [first, second].map(|reg| self.words[reg.place()].cast_signed());
+                    bound.own.value(field, index(first), index(second), row)
+                }
+                _ => f64::NAN,
+            },
+        }
+    }
+
+    fn int_at(&self, program: &Program, reg: Reg, lane: usize) -> i64 {
+        match program.layout.places[reg.place()] {
+            Place::Column(column) => self.ints.columns[column][lane],
+            _ => self.words[reg.place()].cast_signed(),
+        }
+    }
+
+    fn flag_at(&self, program: &Program, reg: Reg, lane: usize) -> bool {
+        match program.layout.places[reg.place()] {
+            Place::Column(column) => self.flags.columns[column][lane] != 0,
+            _ => self.words[reg.place()] != 0,
+        }
+    }
+
+    /// What the hook returned for an agent of the chunk.
+    pub(crate) fn answer(&self, program: &Program, bound: &Bound<'_>, (lane, row): (usize, usize)) -> Option<f64> {
+        let answer = program.code.answer?;
+        self.flag_at(program, answer.mask, lane).then(|| self.float_at(program, bound, (answer.value, lane, row)))
+    }
+
+    /// The cells of an agent of the chunk that may be others now.
+    pub(crate) fn memory<'w>(
+        &'w self,
+        program: &'w Program,
+        bound: &'w Bound<'_>,
+        (lane, row): (usize, usize),
+    ) -> impl Iterator<Item = (usize, u64)> + 'w {
+        program.code.memory.iter().map(move |(cell, reg)| {
+            let word = match program.code.shapes[reg.place()].bank {
+                Bank::Float => Cell::Float(self.float_at(program, bound, (*reg, lane, row))).word(),
+                Bank::Int => Cell::Int(self.int_at(program, *reg, lane)).word(),
+                Bank::Flag => Cell::Flag(self.flag_at(program, *reg, lane)).word(),
+            };
+            (*cell, word)
+        })
+    }
+
+    /// What an agent of the chunk asks for, in order.
+    pub(crate) fn intents(
+        &self,
+        program: &Program,
+        bound: &Bound<'_>,
+        (lane, row): (usize, usize),
+        out: &mut Vec<Intent>,
+    ) {
+        for (site, acted) in program.code.sites.iter().zip(&self.acted) {
+            if *acted && self.flag_at(program, site.mask, lane) {
+                out.push(self.intent(program, bound, (site, lane, row)));
+            }
+        }
+    }
+
+    fn intent(&self, program: &Program, bound: &Bound<'_>, (site, lane, row): (&Site, usize, usize)) -> Intent {
+        let mut args = [None; MAX_ARGS];
+        for (slot, arg) in args.iter_mut().zip(&site.args) {
+            *slot = Some(match *arg {
+                Arg::Number(reg) => Value::Number(self.float_at(program, bound, (reg, lane, row))),
+                Arg::Fraction(reg) => Value::Fraction(self.float_at(program, bound, (reg, lane, row))),
+                Arg::All => Value::All,
+                Arg::Thing(kind, reg) => {
+                    let index = u32::try_from(self.int_at(program, reg, lane)).unwrap_or(u32::MAX);
+                    Value::Handle(Handle { kind, index })
+                }
+            });
+        }
+        let actor = Actor { agent: bound.agents[row], account: site.account };
+        Intent { actor, action: ActionId(site.action), args }
+    }
+}
+
+/// A place as an index: there is nothing at those below 0.
+fn index(place: i64) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
+}
+
+impl<'a> Run<'_, 'a> {
+    fn run(mut self) -> Result<(), Assumed> {
+        let ops = &self.program.code.ops;
+        let mut at = 0;
+        while let Some(op) = ops.get(at) {
+            match *op {
+                Op::SkipUnless(mask, target) => {
+                    if !self.any(mask) {
+                        at = target as usize;
+                        continue;
+                    }
+                }
+                Op::Assume { index, rounds, mask } => {
+                    let (found, assumed) = (self.work.words[rounds.place()], self.program.code.rounds[index]);
+                    if found != u64::from(assumed) && self.any(mask) {
+                        return Err(Assumed { index, rounds: u32::try_from(found).unwrap_or(u32::MAX) });
+                    }
+                }
+                Op::Act(site) => self.work.acted[site] = true,
+                Op::Bail(mask) => self.leave(mask, |_| true),
+                Op::Float(_) | Op::Int(_) | Op::Flag(_) | Op::Nothing => {}
+                _ => match self.program.layout.places[at] {
+                    Place::Word => self.work.words[at] = self.word(op),
+                    Place::Column(column) => self.column(at, op, column),
+                    Place::Input(input) => self.inputs[input] = self.input(op),
+                },
+            }
+            at += 1;
+        }
+        Ok(())
+    }
+
+    fn floats(&self, reg: Reg) -> Each<'_, f64> {
+        match self.program.layout.places[reg.place()] {
+            Place::Word => Each::Same(f64::from_bits(self.work.words[reg.place()])),
+            Place::Column(column) => Each::Column(&self.work.floats.columns[column][..self.rows.len()]),
+            Place::Input(input) => Each::Column(&self.inputs[input][..self.rows.len()]),
+        }
+    }
+
+    fn ints(&self, reg: Reg) -> Each<'_, i64> {
+        match self.program.layout.places[reg.place()] {
+            Place::Column(column) => Each::Column(&self.work.ints.columns[column][..self.rows.len()]),
+            _ => Each::Same(self.work.words[reg.place()].cast_signed()),
+        }
+    }
+
+    fn flags(&self, reg: Reg) -> Each<'_, u64> {
+        match self.program.layout.places[reg.place()] {
+            Place::Column(column) => Each::Column(&self.work.flags.columns[column][..self.rows.len()]),
+            _ => Each::Same(self.work.words[reg.place()]),
+        }
+    }
+
+    fn any(&self, mask: Reg) -> bool {
+        match self.flags(mask) {
+            Each::Same(word) => word != 0,
+            Each::Column(words) => words.iter().fold(0, |all, word| all | word) != 0,
+        }
+    }
+
+    /// Leaves those of the mask to the interpreter that `fails` picks by their lane.
+    fn leave(&mut self, mask: Reg, fails: impl Fn(usize) -> bool) {
+        let left = std::mem::take(&mut self.work.left);
+        let mut left = left;
+        match self.flags(mask) {
+            Each::Same(0) => {}
+            Each::Same(word) => {
+                left.iter_mut().enumerate().filter(|(lane, _)| fails(*lane)).for_each(|(_, left)| *left |= word);
+            }
+            Each::Column(mask) => {
+                for (lane, (left, word)) in left.iter_mut().zip(mask).enumerate() {
+                    if *word != 0 && fails(lane) {
+                        *left |= word;
+                    }
+                }
+            }
+        }
+        self.work.left = left;
+    }
+
+    /// An input column: one that the hook did not say it reads is not there.
+    fn input(&mut self, op: &Op) -> &'a [f64] {
+        let bound = self.bound;
+        match *op {
+            Op::Argument(index) => &bound.arguments[index][self.rows.clone()],
+            Op::Own { field, first, second, is_change, mask } => {
+                let [first, second] = [first, second].map(|reg| self.work.words[reg.place()].cast_signed());
+                let is_known = !is_change || self.is_asked_about(first);
+                let column = bound.own.column(field, index(first), index(second)).filter(|_| is_known);
+                let Some(column) = column else {
+                    self.leave(mask, |_| true);
+                    return &NAN;
+                };
+                &column[self.rows.clone()]
+            }
+            _ => &NAN,
+        }
+    }
+
+    /// Whether a change is one of the proposal that the hook is asked about.
+    fn is_asked_about(&self, change: i64) -> bool {
+        let (first, end) = self.bound.changes;
+        (i64::from(first)..i64::from(end)).contains(&change)
+    }
+
+    fn public(&self, (of, field): (Kind, usize), thing: i64) -> f64 {
+        match of {
+            Kind::Account => self.bound.subject_values.get(field).copied().unwrap_or(f64::NAN),
+            _ => self.bound.public.value(field, index(thing)),
+        }
+    }
+
+    fn public_word(&self, (of, field, kind): (Kind, usize, FieldKind), thing: i64) -> u64 {
+        let value = self.public((of, field), thing);
+        match kind {
+            FieldKind::Number => value.to_bits(),
+            FieldKind::Flag => flag(value > 0.0),
+            FieldKind::Handle(kind) => handle(kind, value).map_or(-1, |handle| i64::from(handle.index)).cast_unsigned(),
+        }
+    }
+
+    /// What all agents share.
+    fn word(&mut self, op: &Op) -> u64 {
+        let words = &self.work.words;
+        let float = |reg: Reg| f64::from_bits(words[reg.place()]);
+        let int = |reg: Reg| words[reg.place()].cast_signed();
+        match *op {
+            Op::Param(place) | Op::ThingParam(place) => self.bound.params[place],
+            Op::Subject => self.bound.subject.map_or(-1, |subject| i64::from(subject.index)).cast_unsigned(),
+            Op::Count(kind) => self.bound.counts[kind as usize] as u64,
+            Op::Public { field, kind, of, thing } => self.public_word((of, field, kind), int(thing)),
+            Op::Unary(op, one) => arithmetic::unary(op, float(one)).to_bits(),
+            Op::Binary(op, one, two) => arithmetic::binary(op, float(one), float(two)).to_bits(),
+            Op::IntBinary { op, one, two, mask } => match arithmetic::int_binary(op, int(one), int(two)) {
+                Some(value) => value.cast_unsigned(),
+                None => {
+                    self.leave(mask, |_| true);
+                    0
+                }
+            },
+            Op::FloatOf(one) => crate::pure::float(int(one)).to_bits(),
+            Op::IntOf(one) => arithmetic::truncated(float(one)).cast_unsigned(),
+            Op::Compare(op, one, two) => flag(arithmetic::compare(op, float(one), float(two))),
+            Op::CompareInts(op, one, two) => flag(arithmetic::compare_ints(op, int(one), int(two))),
+            Op::Below(one, two) => flag(float(one) < float(two)),
+            Op::Test(op, one) => flag(arithmetic::test(op, float(one))),
+            Op::Logic(op, one, two) => arithmetic::logic(op, words[one.place()], words[two.place()]),
+            Op::Select(mask, one, two) => words[if words[mask.place()] == 0 { two } else { one }.place()],
+            _ => 0,
+        }
+    }
+
+    /// What differs by agent.
+    fn column(&mut self, at: usize, op: &Op, column: usize) {
+        match self.program.code.shapes[at].bank {
+            Bank::Float => {
+                let mut out = std::mem::take(&mut self.work.floats.spare);
+                self.float_column(op, &mut out[..self.rows.len()]);
+                std::mem::swap(&mut self.work.floats.columns[column], &mut out);
+                self.work.floats.spare = out;
+            }
+            Bank::Int => {
+                let mut out = std::mem::take(&mut self.work.ints.spare);
+                self.int_column(op, &mut out[..self.rows.len()]);
+                std::mem::swap(&mut self.work.ints.columns[column], &mut out);
+                self.work.ints.spare = out;
+            }
+            Bank::Flag => {
+                let mut out = std::mem::take(&mut self.work.flags.spare);
+                self.flag_column(op, &mut out[..self.rows.len()]);
+                std::mem::swap(&mut self.work.flags.columns[column], &mut out);
+                self.work.flags.spare = out;
+            }
+        }
+    }
+
+    fn float_column(&mut self, op: &Op, out: &mut [f64]) {
+        match *op {
+            Op::Unary(op, one) => unary(out, op, self.floats(one)),
+            Op::Binary(op, one, two) => binary(out, op, self.floats(one), self.floats(two)),
+            Op::Select(mask, one, two) => select(out, self.flags(mask), (self.floats(one), self.floats(two))),
+            Op::FloatOf(one) => map(out, self.ints(one), crate::pure::float),
+            Op::Memory { cell, .. } => self.recall(cell, out),
+            Op::Draw { draw, mask } => self.draw(draw, mask, out),
+            Op::Public { field, of, thing, .. } => map(out, self.ints(thing), |thing| self.public((of, field), thing)),
+            Op::Own { .. } => self.own(op, out),
+            _ => {}
+        }
+    }
+
+    fn lanes(&self, reg: Reg) -> Vec<i64> {
+        match self.ints(reg) {
+            Each::Same(value) => vec![value; self.rows.len()],
+            Each::Column(column) => column.to_vec(),
+        }
+    }
+
+    /// An own field of things that differ by agent.
+    fn own(&mut self, op: &Op, out: &mut [f64]) {
+        let Op::Own { field, first, second, is_change, mask } = *op else { return };
+        let (first, second) = (self.lanes(first), self.lanes(second));
+        let mut is_there = vec![false; out.len()];
+        for (lane, out) in out.iter_mut().enumerate() {
+            let column = self.bound.own.column(field, index(first[lane]), index(second[lane]));
+            let value = column.and_then(|column| column.get(self.rows.start + lane));
+            is_there[lane] = value.is_some() && (!is_change || self.is_asked_about(first[lane]));
+            *out = value.copied().unwrap_or(f64::NAN);
+        }
+        self.leave(mask, |lane| !is_there[lane]);
+    }
+
+    fn int_column(&mut self, op: &Op, out: &mut [i64]) {
+        match *op {
+            Op::IntBinary { op, one, two, mask } => {
+                zip(out, self.ints(one), self.ints(two), |x, y| arithmetic::int_binary(op, x, y).unwrap_or(0));
+                let (one, two) = (self.lanes(one), self.lanes(two));
+                if super::build::can_fail(op) {
+                    self.leave(mask, |lane| arithmetic::int_binary(op, one[lane], two[lane]).is_none());
+                }
+            }
+            Op::IntOf(one) => map(out, self.floats(one), arithmetic::truncated),
+            Op::Select(mask, one, two) => select(out, self.flags(mask), (self.ints(one), self.ints(two))),
+            Op::Memory { cell, .. } => self.recall(cell, out),
+            Op::Public { field, kind, of, thing } => {
+                map(out, self.ints(thing), |thing| self.public_word((of, field, kind), thing).cast_signed());
+            }
+            _ => {}
+        }
+    }
+
+    fn flag_column(&mut self, op: &Op, out: &mut [u64]) {
+        match *op {
+            Op::Compare(op, one, two) => compare(out, op, self.floats(one), self.floats(two)),
+            Op::CompareInts(op, one, two) => {
+                zip(out, self.ints(one), self.ints(two), |x, y| flag(arithmetic::compare_ints(op, x, y)));
+            }
+            Op::Below(one, two) => zip(out, self.floats(one), self.floats(two), |x, y| flag(x < y)),
+            Op::Test(op, one) => test(out, op, self.floats(one)),
+            Op::Logic(op, one, two) => logic(out, op, self.flags(one), self.flags(two)),
+            Op::Select(mask, one, two) => select(out, self.flags(mask), (self.flags(one), self.flags(two))),
+            Op::Memory { cell, .. } => {
+                self.recall(cell, out);
+                out.iter_mut().for_each(|word| *word = flag(*word != 0));
+            }
+            Op::Public { field, kind, of, thing } => {
+                map(out, self.ints(thing), |thing| self.public_word((of, field, kind), thing));
+            }
+            _ => {}
+        }
+    }
+
+    fn recall<T: Word>(&self, cell: usize, out: &mut [T]) {
+        let memory = &self.cells.columns[cell];
+        for (out, agent) in out.iter_mut().zip(&self.bound.agents[self.rows.clone()]) {
+            *out = T::of(memory[(agent.0 - self.cells.first) as usize]);
+        }
+    }
+
+    fn draw(&mut self, draw: Draw, mask: Reg, out: &mut [f64]) {
+        let mut streams = std::mem::take(&mut self.work.streams);
+        streams.resize(self.rows.len(), None);
+        let flags = self.flags(mask);
+        for (lane, out) in out.iter_mut().enumerate() {
+            let draws = match flags {
+                Each::Same(word) => word != 0,
+                Each::Column(words) => words[lane] != 0,
+            };
+            if !draws {
+                *out = 0.0;
+                continue;
+            }
+            let stream = streams[lane].get_or_insert_with(|| {
+                self.bound.draws.stream(self.bound.keys.get(self.rows.start + lane).copied().unwrap_or_default())
+            });
+            *out = match draw {
+                Draw::Uniform => stream.uniform(),
+                Draw::Normal => stream.normal(),
+            };
+        }
+        self.work.streams = streams;
+    }
+}
+
+fn test(out: &mut [u64], op: Test, one: Each<'_, f64>) {
+    match op {
+        Test::NonZero => map(out, one, |x| flag(x != 0.0)),
+        Test::Finite => map(out, one, |x| flag(x.is_finite())),
+        op => map(out, one, |x| flag(arithmetic::test(op, x))),
+    }
+}

@@ -96,3 +96,39 @@ pub fn ways(library: &Library, strategy: &Strategy, registry: &Registry) -> Resu
     };
     Ok(roots.chain(rule).map(way).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_kept_off_says_where_and_why() {
+        let card = "//! name: x\n//! role: trader\n//! summary: s\n";
+        let check = |body: &str, expected: &[&str]| {
+            let library = Library::of_texts(&[("x.rhai", &format!("{card}{body}"))]).unwrap();
+            let registry = Registry::of(&palisade_engine::mechanisms::ALL);
+            let ways = ways(&library, library.get("x").unwrap(), &registry).unwrap();
+            let found: Vec<String> = ways.into_iter().filter_map(|way| way.kept).map(|kept| kept.to_string()).collect();
+            assert_eq!(found, expected, "{body}");
+        };
+        check("fn decide(me, world) { me.account(0).deposit(1.0); }", &[]);
+        check("fn decide(me, world) {\n let list = [1.0];\n}", &["x.rhai:5:13: kept off the columns by an array"]);
+        check(
+            "fn f(x) { if x > 1.0 { f(x / 2.0) } else { x } }\nfn decide(me, world) { f(me.cash); }",
+            &["x.rhai:4:24: kept off the columns by a function that calls itself, `f`"],
+        );
+        check(
+            "fn decide(me, world) {\n for i in 0..me.cash.to_int() { me.account(0).deposit(1.0); }\n}",
+            &["x.rhai:5:12: kept off the columns by a loop whose rounds differ from agent to agent"],
+        );
+        check(
+            "fn decide(me, world) { let x = 1.0 ** me.cash; }",
+            &["x.rhai:4:4: kept off the columns by `**` (write `pow(x, y)`)"],
+        );
+        check(
+            "fn decide(me, world) {\n let x = 1.0;\n if me.cash > 1.0 { x = true; }\n if x { me.account(0).deposit(all); }\n}",
+            &["x.rhai:7:5: kept off the columns by a value whose type differs between the branches before"],
+        );
+    }
+}

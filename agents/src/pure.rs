@@ -109,12 +109,9 @@ pub(crate) const COLUMNS: [(&str, usize); 3] = [("sum", 1), ("sorted", 1), ("wei
 
 /// Registers them.
 pub(crate) fn register_columns(engine: &mut Engine) {
-    engine.register_fn("sum", |values: Array| -> Outcome<f64> { Ok(numbers("sum", &values)?.iter().sum()) });
+    engine.register_fn("sum", |values: Array| -> Outcome<f64> { Ok(sum(&numbers("sum", &values)?)) });
     engine.register_fn("sorted", |values: Array| -> Outcome<Array> {
-        let mut values = numbers("sorted", &values)?;
-        // NaN last: its sign, which `total_cmp` goes by, is the machine's.
-        values.sort_by(|one, two| one.partial_cmp(two).unwrap_or_else(|| one.is_nan().cmp(&two.is_nan())));
-        Ok(values.into_iter().map(Dynamic::from_float).collect())
+        Ok(sorted(numbers("sorted", &values)?).into_iter().map(Dynamic::from_float).collect())
     });
     engine.register_fn("weighted_quantile", |values: Array, weights: Array, share: Dynamic| -> Outcome<f64> {
         let (values, weights) = (numbers("weighted_quantile", &values)?, numbers("weighted_quantile", &weights)?);
@@ -126,6 +123,16 @@ pub(crate) fn register_columns(engine: &mut Engine) {
         let found = oracle::weighted_lower_quantile(&values, &weights, share);
         found.ok_or_else(|| "`weighted_quantile` of no weight at all".into())
     });
+}
+
+pub(crate) fn sum(values: &[f64]) -> f64 {
+    values.iter().sum()
+}
+
+/// NaN last: its sign, which `total_cmp` goes by, is the machine's.
+pub(crate) fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_by(|one, two| one.partial_cmp(two).unwrap_or_else(|| one.is_nan().cmp(&two.is_nan())));
+    values
 }
 
 fn numbers(name: &str, values: &Array) -> Outcome<Vec<f64>> {

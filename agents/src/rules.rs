@@ -8,18 +8,22 @@ use std::sync::Arc;
 
 use palisade_engine::host::Fault;
 use palisade_engine::mechanisms;
-use palisade_engine::registry::Registry;
+use palisade_engine::registry::{Kind, Registry};
 use palisade_engine::rule::{Answers, Rule, RuleKind};
+use palisade_engine::view::{Columns, Public};
 use rhai::{AST, Array, Dynamic};
 
 use crate::catalog::Catalog;
 use crate::check;
-use crate::draft::{self, Draft, Places, Source, When};
+use crate::columnar::{Bound, CHUNK, Cells, Columnar, Given, Outcome, Root, Work};
+use crate::context::Draws;
+use crate::declare::Declarations;
+use crate::draft::{self, Draft, Places, When};
 use crate::fault;
 use crate::library::{Library, Strategy};
 use crate::problem::ScriptProblem;
 use crate::pure::number;
-use crate::sandbox::{CALL_FUEL, Packages, Sandbox, Stop};
+use crate::sandbox::{CALL_FUEL, MAX_ARRAY, Packages, Sandbox, Stop};
 
 /// Every rule of the library, checked, for a scenario to choose from.
 ///
@@ -37,7 +41,13 @@ pub fn rules(library: &Library) -> Result<Vec<Rule>, Vec<ScriptProblem>> {
             problems.push(ScriptProblem::of_file(&script.file, message));
         }
         match check::checked(library, script, &catalog, (&packages, library.containment())) {
-            Ok(_) => rules.push(rule(&shared, script, kind)),
+            Ok(checked) => {
+                let backend = library.containment().backend;
+                match given(&checked.draft, |given| backend.lowered(given, Root::Rule(kind))) {
+                    Ok(_) => rules.push(rule(&shared, script, kind)),
+                    Err(problem) => problems.push(problem),
+                }
+            }
             Err(mut found) => problems.append(&mut found),
         }
     }
@@ -91,13 +101,25 @@ pub(crate) fn take_faults() -> Vec<Fault> {
     FAULTS.with(RefCell::take)
 }
 
+/// What lowering a rule looks at: nothing of the world.
+fn given<T>(draft: &Draft, work: impl FnOnce(Given<'_>) -> T) -> T {
+    let (catalog, declarations) = (Catalog::default(), Declarations::default());
+    work(Given { draft, catalog: &catalog, declarations: &declarations, accounts: 0, names: None })
+}
+
+fn rows(columns: &[&[f64]]) -> usize {
+    columns.first().map_or(0, |column| column.len())
+}
+
 /// A rule ready to run on this thread.
 struct Compiled {
     kind: RuleKind,
     sandbox: Sandbox,
     ast: AST,
-    sources: Vec<Source>,
+    draft: Draft,
     places: Places,
+    /// The rule over columns, where it can be.
+    columnar: Option<RefCell<(Columnar, Work)>>,
 }
 
 impl Compiled {
@@ -106,14 +128,21 @@ impl Compiled {
         let draft = Draft::parse(library, script, &mut sandbox.engine).ok()?;
         let ast = draft.compile(&mut sandbox.engine).ok()?;
         sandbox.watch(&draft.copies(When::Asked).given_arrays());
-        Some(Self { kind, sandbox, ast, sources: draft.sources.clone(), places: draft.places() })
+        let backend = library.containment().backend;
+        let columnar = given(&draft, |given| backend.lowered(given, Root::Rule(kind))).ok()?;
+        let columnar = columnar.map(|columnar| RefCell::new((columnar, Work::default())));
+        Some(Self { kind, sandbox, ast, places: draft.places(), draft, columnar })
     }
 
     /// Fills `out`, or leaves it empty and notes why.
     fn answer(&self, columns: &[&[f64]], out: &mut Vec<f64>) {
-        let result = match self.kind.answers() {
-            Answers::Once => self.once(columns).map(|value| out.extend(value)),
-            Answers::PerRow => self.per_row(columns, out),
+        let result = match (&self.columnar, self.kind.answers()) {
+            // A larger array is more than the interpreter takes.
+            (Some(columnar), _) if rows(columns) <= MAX_ARRAY => {
+                self.by_columns(&mut columnar.borrow_mut(), columns, out)
+            }
+            (_, Answers::Once) => self.once(columns).map(|value| out.extend(value)),
+            (_, Answers::PerRow) => (0..rows(columns)).try_for_each(|row| self.one(columns, row, out)),
         };
         if let Err(fault) = result {
             out.clear();
@@ -126,11 +155,55 @@ impl Compiled {
         self.call(columns.iter().map(array).collect())
     }
 
-    fn per_row(&self, columns: &[&[f64]], out: &mut Vec<f64>) -> Result<(), Fault> {
-        for row in 0..columns.first().map_or(0, |column| column.len()) {
-            let args: Array = columns.iter().map(|column| Dynamic::from_float(column[row])).collect();
-            let rank = self.call(args)?;
-            out.push(rank.ok_or_else(|| self.fault("the rule returned nothing".to_owned()))?);
+    /// Answers for one row.
+    fn one(&self, columns: &[&[f64]], row: usize, out: &mut Vec<f64>) -> Result<(), Fault> {
+        let args: Array = columns.iter().map(|column| Dynamic::from_float(column[row])).collect();
+        let rank = self.call(args)?;
+        out.push(rank.ok_or_else(|| self.fault("the rule returned nothing".to_owned()))?);
+        Ok(())
+    }
+
+    /// Answers by the chunk, and the rows that are left over by the interpreter.
+    fn by_columns(
+        &self,
+        (columnar, work): &mut (Columnar, Work),
+        columns: &[&[f64]],
+        out: &mut Vec<f64>,
+    ) -> Result<(), Fault> {
+        let (public, own) = (Public::default(), Columns::default());
+        let bound = Bound {
+            public: &public,
+            own: &own,
+            subject: None,
+            subject_values: &[],
+            counts: [0; Kind::ALL.len()],
+            changes: (0, 0),
+            params: &[],
+            agents: &[],
+            keys: &[],
+            draws: Draws::none(),
+            arguments: columns,
+        };
+        let cells = Cells { columns: &[], first: 0 };
+        let is_once = self.kind.answers() == Answers::Once;
+        let count = if is_once { 1 } else { rows(columns) };
+        for start in (0..count).step_by(CHUNK) {
+            let chunk = start..count.min(start + CHUNK);
+            let outcome = given(&self.draft, |given| columnar.run(work, (&bound, cells), &chunk, given));
+            for row in chunk {
+                let lane = row - start;
+                let answer = work.answer(columnar.program(), &bound, (lane, row));
+                match answer {
+                    _ if outcome == Outcome::Interpret || work.is_left(lane) || (answer.is_none() && !is_once) => {
+                        if is_once {
+                            out.extend(self.once(columns)?);
+                        } else {
+                            self.one(columns, row, out)?;
+                        }
+                    }
+                    answer => out.extend(answer),
+                }
+            }
         }
         Ok(())
     }
@@ -140,7 +213,7 @@ impl Compiled {
         let value = self.sandbox.call((&self.ast, word), args, CALL_FUEL).map_err(|error| {
             let known = fault::Known { places: &self.places, methods: &[], fuel: CALL_FUEL };
             let failure = fault::locate(&error, self.sandbox.meter.stopped(), word, known);
-            let place = draft::place(&self.sources, failure.source, failure.at);
+            let place = draft::place(&self.draft.sources, failure.source, failure.at);
             let fault = Fault { agent: None, hook: word, place, message: failure.line().into() };
             if self.sandbox.meter.stopped().is_some_and(Stop::is_backstop) {
                 TRIPPED.with(|tripped| {
@@ -162,7 +235,7 @@ impl Compiled {
     fn fault(&self, message: String) -> Fault {
         let word = self.kind.word();
         let (source, at) = self.places.get(word).copied().unwrap_or((0, rhai::Position::NONE));
-        let place = draft::place(&self.sources, source, at);
+        let place = draft::place(&self.draft.sources, source, at);
         Fault { agent: None, hook: word, place, message: fault::printable(&message).into() }
     }
 }
@@ -171,6 +244,7 @@ impl Compiled {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::{Backend, HostOptions};
 
     const CARD: &str = "//! name: r\n//! decides: aggregate\n//! summary: s\n";
 
@@ -178,11 +252,53 @@ mod tests {
         Library::of_texts(&[("rules/r.rhai", &format!("{CARD}{body}"))]).unwrap()
     }
 
-    /// What the rule makes of three reports, and how it failed.
+    /// What a rule of a kind makes of three rows, and how it failed: the same whichever way it runs.
+    #[track_caller]
+    fn run_as(library: impl Fn() -> Library, columns: &[&[f64]]) -> (Vec<f64>, Option<String>) {
+        let [one, two] = [Backend::Auto, Backend::Rhai].map(|backend| {
+            begin();
+            let library = library().contained(HostOptions { backend, ..HostOptions::default() });
+            let (rules, mut out) = (rules(&library).unwrap(), Vec::new());
+            (rules[0].eval)(columns, &mut out);
+            (out, take_faults().first().map(|fault| format!("{}: {}", fault.place, fault.message)))
+        });
+        assert_eq!(one, two, "over columns and interpreted");
+        one
+    }
+
     fn run(body: &str) -> (Vec<f64>, Option<String>) {
-        let (rules, mut out) = (rules(&library(body)).unwrap(), Vec::new());
-        (rules[0].eval)(&[&[3.0, 1.0, 2.0], &[1.0, 1.0, 5.0]], &mut out);
-        (out, take_faults().first().map(|fault| format!("{}: {}", fault.place, fault.message)))
+        run_as(|| library(body), &[&[3.0, 1.0, 2.0], &[1.0, 1.0, 5.0]])
+    }
+
+    #[test]
+    fn a_rule_of_rows_answers_for_each_and_fails_as_a_whole() {
+        let columns: [&[f64]; 4] = [&[3.0, 1.0, 2.0], &[1.0, 0.0, 5.0], &[2.0, 1.0, 0.0], &[1.0, 4.0, 2.0]];
+        let rank = |body: &str| {
+            let text = format!(
+                "//! name: r\n//! decides: deleverage_rank\n//! summary: s\nfn deleverage_rank(profit, entry, notional, equity) {{ {body} }}"
+            );
+            run_as(|| Library::of_texts(&[("rules/r.rhai", &text)]).unwrap(), &columns)
+        };
+        assert_eq!(rank("if entry > 0.5 { profit / equity } else { return 7; }"), (vec![3.0, 7.0, 1.0], None));
+        let fault = "rules/r.rhai:4:4: the rule returned inf, not a finite number";
+        assert_eq!(rank("profit / entry"), (vec![], Some(fault.into())));
+        let fault = "rules/r.rhai:4:4: the rule returned nothing";
+        assert_eq!(rank("if entry > 0.5 { profit }"), (vec![], Some(fault.into())));
+    }
+
+    #[test]
+    fn rules_over_lists_are_lowered() {
+        for (body, lowers) in [
+            ("fn aggregate(prices, stakes) { sorted(prices)[1] + sum(stakes) }", true),
+            (
+                "fn aggregate(prices, stakes) { let x = 0.0; for (price, i) in prices { x += price * stakes[i]; } x }",
+                true,
+            ),
+            ("fn aggregate(prices, stakes) { prices.push(1.0); prices[0] }", false),
+        ] {
+            let library = library(body).contained(HostOptions { backend: Backend::Columnar, ..HostOptions::default() });
+            assert_eq!(rules(&library).is_ok(), lowers, "{body}");
+        }
     }
 
     #[test]
@@ -190,6 +306,9 @@ mod tests {
         assert_eq!(run("fn aggregate(prices, stakes) { sorted(prices)[1] + sum(stakes) }"), (vec![9.0], None));
         assert_eq!(run("fn aggregate(prices, stakes) { weighted_quantile(prices, stakes, 0.5) }"), (vec![2.0], None));
         assert_eq!(run("fn aggregate(prices, stakes) { if prices.len() > 9 { 1.0 } }"), (vec![], None));
+        let weighted =
+            "fn aggregate(prices, stakes) { let x = 0.0; for (price, i) in prices { x += price * stakes[i]; } x }";
+        assert_eq!(run(weighted), (vec![14.0], None));
     }
 
     #[test]
@@ -199,6 +318,8 @@ mod tests {
             assert_eq!((out, fault.as_deref()), (vec![], Some(expected)), "{body}");
         };
         check("throw \"no\"", "rules/r.rhai:5:2: no");
+        check("prices[3]", "rules/r.rhai:5:9: Array index 3 out of bounds: only 3 elements in array");
+        check("weighted_quantile(prices, stakes, 1.5)", "rules/r.rhai:5:2: `weighted_quantile` takes a share in 0…1");
         check("[0.0][0] / 0.0", "rules/r.rhai:4:4: the rule returned NaN, not a finite number");
         check("loop {}", "rules/r.rhai:4:4: more than 50000 operations (is there a loop that does not end?)");
         check("[prices][0]", "rules/r.rhai:4:4: the rule returned array, not a finite number");

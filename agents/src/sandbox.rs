@@ -33,7 +33,7 @@ use log::PrintLog;
 pub(crate) use meter::Meter;
 
 const MAX_TEXT: usize = 1_024;
-const MAX_ARRAY: usize = 1_024;
+pub(crate) const MAX_ARRAY: usize = 1_024;
 const MAX_MAP: usize = 256;
 /// What an agent remembers comes from one map of words.
 const _: () = assert!(MAX_MAP * size_of::<u64>() <= 64 << 10, "an agent's memory takes at most 64 KiB");

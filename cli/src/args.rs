@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
-use palisade_agents::HostOptions;
+use palisade_agents::{Backend, HostOptions};
 use palisade_lab::load::{DEFAULT_SEED, RunRequest};
 
 use crate::completions::CompletionsArgs;
@@ -172,6 +173,10 @@ pub(crate) struct Inputs {
     /// Worlds run at a time [default: the cores of this machine]
     #[arg(short, long, value_name = "N", env = "PALISADE_JOBS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
+    /// How strategies are run; the results are the same: over columns where that is possible, all by the interpreter, or
+    /// all over columns
+    #[arg(long, value_name = "WAY", default_value = Backend::Auto.word(), value_parser = backends())]
+    backend: Backend,
 }
 
 /// How results are shown.
@@ -215,10 +220,16 @@ impl Inputs {
             seed: self.seed,
             seeds: 1,
             jobs: self.jobs.map_or_else(cores, usize::from),
-            host: HostOptions { live_bytes, ..HostOptions::default() },
+            host: HostOptions { live_bytes, backend: self.backend, ..HostOptions::default() },
             ..RunRequest::default()
         })
     }
+}
+
+fn backends() -> impl TypedValueParser<Value = Backend> {
+    let known = |word: String| Backend::ALL.into_iter().find(|backend| backend.word() == word);
+    PossibleValuesParser::new(Backend::ALL.map(Backend::word))
+        .map(move |word| known(word).expect("one of the words that are possible"))
 }
 
 /// Bytes this process holds right now.
@@ -286,6 +297,7 @@ mod tests {
         check_refused("palisade run a.ron --seed -1", "unexpected argument");
         check_refused("palisade run", "<SCENARIO>");
         check_refused("palisade run a.ron --data ETH", "expected NAME=FILE");
+        check_refused("palisade run a.ron --backend gpu", "[possible values: auto, rhai, columnar]");
         check_refused("palisade trace a.ron --agent 1 --steps 5", "expected steps such as 10..20");
         check_refused("palisade trace a.ron --agent 1 --steps 5..5", "5..5: no steps");
         check_refused("palisade run a.ron --watch --out x", "cannot be used with '--out <DIR>'");

@@ -47,7 +47,12 @@ fn shown(profile: &Profile, lines: usize, paint: Paint) -> String {
     let dearest = profile.lines.iter().take(lines).map(|cost| line(cost, all)).collect();
     let columns = [right("operations"), right("share"), right("time"), ("line", Align::Left), ("", Align::Left)];
     let lines = table(&columns, dearest);
-    format!("{}\n{hooks}\n{}\n{lines}", paint.bold("By hook"), paint.bold("By line, dearest first"))
+    let by_line = if profile.lines.is_empty() {
+        "No hook is interpreted: with --backend rhai, all are, and their costs are told by line\n".to_owned()
+    } else {
+        format!("{}\n{lines}", paint.bold("By line of what is interpreted, dearest first"))
+    };
+    format!("{}\n{hooks}\n{by_line}", paint.bold("By hook"))
 }
 
 fn hook(cost: &HookCost) -> Vec<String> {

@@ -36,7 +36,8 @@ fn put(folder: &Path, name: &str, text: &str) {
 fn check_lists_all_problems_with_their_places_and_codes() {
     let folder = TempDir::new().expect("a folder");
     put(folder.path(), "good.rhai", GOOD);
-    assert_eq!(printed(folder.path(), &["check", "good.rhai"]), "1 file: no problems\n");
+    let sound = "1 file: no problems; 1 function, which runs over columns\n";
+    assert_eq!(printed(folder.path(), &["check", "good.rhai"]), sound);
     put(folder.path(), "bad.rhai", &GOOD.replace("me.cash >", "me.csh >").replace("me.buy(", "me.by("));
     put(folder.path(), "bad.ron", "(format: 1, nam: \"x\")");
     let shown = failed(folder.path(), &["check", "."]);
@@ -50,10 +51,14 @@ fn check_lists_all_problems_with_their_places_and_codes() {
         assert!(shown.contains(expected), "no `{expected}` in:\n{shown}");
     }
     assert!(
-        shown.lines().last().is_some_and(|line| line.starts_with("3 files: ") && line.ends_with("in 2 files")),
+        shown
+            .lines()
+            .last()
+            .is_some_and(|line| line.starts_with("3 files: ") && line.contains("in 2 files; 1 function")),
         "{shown}"
     );
-    let rows: Value = serde_json::from_str(&failed(folder.path(), &["check", "bad.rhai", "--json"])).expect("JSON");
+    let found: Value = serde_json::from_str(&failed(folder.path(), &["check", "bad.rhai", "--json"])).expect("JSON");
+    let rows = &found["problems"];
     assert_eq!(
         (&rows[0]["line"], &rows[0]["column"], &rows[0]["hint"]),
         (&8.into(), &11.into(), &"did you mean `cash`?".into())
@@ -63,6 +68,30 @@ fn check_lists_all_problems_with_their_places_and_codes() {
     refused(folder.path(), &["check", "notes.txt"], &["expected a .rhai or .ron file"]);
     refused(folder.path(), &["check"], &["<PATH>"]);
 }
+
+#[test]
+fn check_says_which_way_a_hook_runs_and_what_keeps_it_off_the_columns() {
+    let folder = TempDir::new().expect("a folder");
+    put(folder.path(), "listing.rhai", &GOOD.replace("me.buy(", "let list = [1.0];\n    me.buy("));
+    let shown = printed(folder.path(), &["check", "listing.rhai"]);
+    let expected = "listing.rhai:8:46: `decide` is interpreted: kept off the columns by an array\n\
+                    1 file: no problems; 1 function, which is interpreted\n";
+    assert!(shown.ends_with(expected), "{shown}");
+    let found: Value =
+        serde_json::from_str(&printed(folder.path(), &["check", "listing.rhai", "--json"])).expect("JSON");
+    let function = &found["functions"][0];
+    assert_eq!(
+        (&function["name"], &function["backend"], &function["line"]),
+        (&"decide".into(), &"rhai".into(), &8.into())
+    );
+    put(folder.path(), "good.rhai", GOOD);
+    let args =
+        |backend| ["run", "calm", "--steps", "3", "--scripts", ".", "--backend", backend, "--set", COHORT, "--quiet"];
+    assert_eq!(printed(folder.path(), &args("auto")), printed(folder.path(), &args("rhai")));
+    refused(folder.path(), &args("columnar"), &["listing.rhai:8:46: kept off the columns by an array", "--backend"]);
+}
+
+const COHORT: &str = "population.more=(role: trader, strategy: \"listing\", count: 2, margin: Fixed(5_000.0))";
 
 #[test]
 fn test_runs_cases_and_fails_with_what_was_asked_for() {
@@ -114,14 +143,19 @@ fn trace_shows_what_an_agent_saw_asked_for_and_got() {
 #[test]
 fn profile_says_which_hooks_and_lines_cost_most() {
     let folder = TempDir::new().expect("a folder");
-    let shown = printed(folder.path(), &["profile", "thin_market", "--lines", "3"]);
-    for expected in
-        ["By hook", "operations", "scripts/traders/noise.rhai", "decide", "rhai", "By line, dearest first", "scripts/"]
+    let shown = printed(folder.path(), &["profile", "thin_market"]);
+    for expected in ["By hook", "operations", "scripts/traders/noise.rhai", "decide", "columnar", "with --backend rhai"]
     {
         assert!(shown.contains(expected), "no `{expected}` in:\n{shown}");
     }
+    let interpreted = ["profile", "thin_market", "--backend", "rhai", "--lines", "3"];
+    let shown = printed(folder.path(), &interpreted);
+    for expected in ["scripts/traders/noise.rhai", "decide", "rhai", "By line of what is interpreted", "scripts/"] {
+        assert!(shown.contains(expected), "no `{expected}` in:\n{shown}");
+    }
     let profile: Value =
-        serde_json::from_str(&printed(folder.path(), &["profile", "thin_market", "--json"])).expect("JSON");
+        serde_json::from_str(&printed(folder.path(), &["profile", "thin_market", "--backend", "rhai", "--json"]))
+            .expect("JSON");
     let sum = |key: &str| {
         profile[key].as_array().expect("rows").iter().map(|row| row["operations"].as_u64().unwrap_or(0)).sum::<u64>()
     };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use palisade_agents::{Library, ScriptProblem, Strategy};
+use palisade_agents::{Library, ScriptProblem, Strategy, Way};
 use palisade_engine::mechanisms;
 use palisade_engine::registry::Registry;
 
@@ -18,6 +18,8 @@ pub struct Checked {
     pub file: String,
     /// What is wrong.
     pub flaws: Vec<Flaw>,
+    /// How the functions of a sound script are run.
+    pub ways: Vec<Way>,
 }
 
 /// One thing that is wrong.
@@ -87,11 +89,17 @@ fn is_whole(path: &Path) -> bool {
 fn check_scripts(paths: &[PathBuf]) -> Result<Vec<Checked>, LoadError> {
     let opened = Library::open(paths).map_err(|problem| LoadError::Script(vec![problem]))?;
     let registry = Registry::of(&mechanisms::ALL);
-    let check = |strategy: &Strategy| Checked {
-        file: strategy.file.clone(),
-        flaws: palisade_agents::check(&opened.library, strategy, &registry).into_iter().map(Flaw::Script).collect(),
+    let check = |strategy: &Strategy| {
+        let problems = palisade_agents::check(&opened.library, strategy, &registry);
+        let flaws = problems.into_iter().map(Flaw::Script).collect();
+        let ways = palisade_agents::ways(&opened.library, strategy, &registry).unwrap_or_default();
+        Checked { file: strategy.file.clone(), flaws, ways }
     };
-    let unread = |problem: ScriptProblem| Checked { file: problem.file.clone(), flaws: vec![Flaw::Script(problem)] };
+    let unread = |problem: ScriptProblem| Checked {
+        file: problem.file.clone(),
+        flaws: vec![Flaw::Script(problem)],
+        ways: Vec::new(),
+    };
     let mut all: Vec<Checked> = opened.files.iter().map(check).collect();
     all.extend(opened.problems.into_iter().map(unread));
     all.sort_by(|one, two| one.file.cmp(&two.file));
@@ -105,7 +113,7 @@ fn check_scenario(path: &Path, scripts: &[PathBuf]) -> Checked {
     scenario.extend(usage.map(|message| Problem::file(path.display().to_string(), message)));
     let mut flaws: Vec<Flaw> = scenario.into_iter().map(|problem| Flaw::Scenario(Box::new(problem))).collect();
     flaws.extend(scripts.into_iter().map(Flaw::Script));
-    Checked { file: path.display().to_string(), flaws }
+    Checked { file: path.display().to_string(), flaws, ways: Vec::new() }
 }
 
 #[cfg(test)]

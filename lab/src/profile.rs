@@ -11,7 +11,7 @@ use crate::session::{Cast, Nobody, Session, on_large_stack};
 pub struct Profile {
     /// By strategy and hook, dearest first.
     pub hooks: Vec<HookCost>,
-    /// By line, dearest first.
+    /// By line of what is interpreted, dearest first.
     pub lines: Vec<LineCost>,
 }
 
@@ -35,6 +35,8 @@ pub fn profile(loaded: &Loaded, request: &RunRequest, watch: &dyn Watch) -> Resu
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use palisade_agents::Backend;
+
     use super::*;
     use crate::load::load;
     use crate::run::run;
@@ -43,6 +45,8 @@ mod tests {
     #[test]
     fn lines_add_up_to_their_hooks_and_the_run_is_the_same() {
         let (_folder, request) = sample::attacked();
+        let host = HostOptions { backend: Backend::Rhai, ..request.host };
+        let request = RunRequest { host, ..request };
         let loaded = load(&request).unwrap();
         let profile = profile(&loaded, &request, &Onlooker::default()).unwrap();
         let names: Vec<_> = profile.hooks.iter().map(|cost| (cost.strategy.as_str(), cost.hook)).collect();

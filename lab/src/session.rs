@@ -169,6 +169,8 @@ pub fn on_large_stack<T: Send, E: Send + From<LoadError>>(work: impl FnOnce() ->
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use palisade_agents::{Backend, HostOptions};
+
     use super::*;
     use crate::load::load;
     use crate::sample;
@@ -197,7 +199,7 @@ mod tests {
                     fn decide(me, world) { let n = 0.0; for i in 0..100 { n += me.cash; } }";
         std::fs::create_dir(folder.path().join("my")).unwrap();
         std::fs::write(folder.path().join("my/greedy.rhai"), text).unwrap();
-        let host = palisade_agents::HostOptions { live_bytes, byte_cap: 1_000, ..request.host };
+        let host = HostOptions { live_bytes, byte_cap: 1_000, backend: Backend::Rhai, ..request.host };
         let scripts = vec![folder.path().join("my")];
         (folder, RunRequest { host, scripts, steps: Some(3), ..request })
     }
@@ -244,7 +246,8 @@ mod tests {
     fn a_back_stop_that_trips_again_ends_the_run_with_the_script_and_the_command() {
         static LOOKS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let (_folder, request) = greedy(|| LOOKS.fetch_add(2_000, std::sync::atomic::Ordering::SeqCst));
-        let loaded = load(&RunRequest { host: Default::default(), ..request.clone() }).unwrap();
+        let host = HostOptions { backend: Backend::Rhai, ..HostOptions::default() };
+        let loaded = load(&RunRequest { host, ..request.clone() }).unwrap();
         let error = crate::run::run(&loaded, &request, &sample::Onlooker::default()).unwrap_err();
         let RunError::Backstop { hook, place, message, command, step, .. } = error else { panic!("{error}") };
         assert_eq!((hook, step), ("decide", 0));

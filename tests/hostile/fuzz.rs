@@ -1,7 +1,7 @@
 //! Programs made up of every function that a script can call, with arguments from the ends of their types: whatever they do,
 //! they return or fault within their limits.
 
-use palisade_agents::signatures;
+use palisade_agents::{Backend, signatures};
 use palisade_engine::mechanisms::ALL;
 use palisade_engine::registry::Registry;
 use palisade_engine::rng::{Stream, Streams};
@@ -33,9 +33,9 @@ fn check(place: &Place, text: &str, is_repeated: bool) {
     place.put(text.as_bytes());
     let library = place.library().expect("a sound card");
     let intruder = Some(Intruder { strategy: HOSTILE, role: Role::Trader, agents: AGENTS });
-    let play = || stage::play(&library, intruder).unwrap_or_else(|problem| panic!("{problem}{text}"));
+    let play = |backend| stage::play(&library, intruder, backend).unwrap_or_else(|problem| panic!("{problem}{text}"));
     let before = stage::watch_bytes();
-    let played = play();
+    let played = play(Backend::Auto);
     let peak = stage::peak_bytes() - before;
     assert!(peak < 64 << 20, "{peak} bytes at once: {text}");
     assert!(played.slowest.as_secs() < 2, "{:?} for {AGENTS} calls: {text}", played.slowest);
@@ -43,8 +43,11 @@ fn check(place: &Place, text: &str, is_repeated: bool) {
     let internal = played.faults.iter().find(|fault| fault.contains("internal"));
     assert!(internal.is_none(), "{internal:?}: {text}");
     if is_repeated {
-        let again = play();
-        assert!(again.rows == played.rows && again.faults == played.faults, "differs from its repeat: {text}");
+        let again = play(Backend::Rhai);
+        assert!(
+            again.rows == played.rows && again.faults == played.faults,
+            "differs from its repeat in the interpreter: {text}"
+        );
         drop((played, again));
         let left = ALLOCATOR.allocated().saturating_sub(before);
         assert!(left < 64 << 10, "{left} bytes left: {text}");

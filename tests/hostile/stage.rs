@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use palisade_agents::{HostOptions, Library, LoadError, ScriptHost};
+use palisade_agents::{Backend, HostOptions, Library, LoadError, ScriptHost};
 use palisade_engine::action::Value;
 use palisade_engine::domain::{CohortId, Cohorts};
 use palisade_engine::host::{Ask, Hook, Host, Replies, Wake};
@@ -85,11 +85,11 @@ fn scenario(hostile: Option<Intruder<'_>>) -> Scenario {
 }
 
 /// Plays a world with `hostile` in it; the error is what its strategy was refused for.
-pub(crate) fn play(library: &Library, hostile: Option<Intruder<'_>>) -> Result<Played, String> {
+pub(crate) fn play(library: &Library, hostile: Option<Intruder<'_>>, backend: Backend) -> Result<Played, String> {
     let scenario = scenario(hostile);
     let mut simulation =
         Simulation::new(&scenario, &ALL, Options { seed: 7, ..Options::default() }).expect("a legal scenario");
-    let options = HostOptions { live_bytes: watched_bytes, ..HostOptions::default() };
+    let options = HostOptions { live_bytes: watched_bytes, backend, ..HostOptions::default() };
     let host = ScriptHost::new(library, &scenario, &simulation, options).map_err(|error| match error {
         LoadError::Script(problems) => problems.iter().map(|problem| format!("{problem}\n")).collect::<String>(),
         setup @ LoadError::Setup(_) => panic!("the stage is unsound: {setup}"),

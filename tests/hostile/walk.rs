@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use palisade_agents::Library;
+use palisade_agents::{Backend, Library};
 use palisade_engine::scenario::Role;
 
 use crate::corpus::{self, Expected, File};
@@ -24,7 +24,9 @@ const MOST_LETTERS: usize = 300;
 fn every_file_comes_out_as_it_says() {
     let wrong = alone(|| {
         let place = Place::new();
-        let neighbor = stage::play(&place.library().expect("sound parts"), None).expect("a sound neighbor").neighbor;
+        let neighbor = stage::play(&place.library().expect("sound parts"), None, Backend::Auto)
+            .expect("a sound neighbor")
+            .neighbor;
         assert!(neighbor.len() > 100, "the neighbor does something: {neighbor}");
         let (files, before) = (corpus::files(), ALLOCATOR.allocated());
         assert!(files.len() >= 200, "only {} files", files.len());
@@ -43,19 +45,19 @@ type Outcome = Result<Played, String>;
 fn wrong_with(place: &Place, file: &File, neighbor: &str) -> Vec<String> {
     place.put(&file.bytes);
     let library = place.library();
-    let play = || played(library.as_ref().map_err(Clone::clone)?, file);
+    let play = |backend| played(library.as_ref().map_err(Clone::clone)?, file, backend);
     // Whatever is made once in a process is there before the repeat, which is looked at.
-    let one = play();
+    let one = play(Backend::Auto);
     let mut wrong = complaints(file, &one, neighbor);
     let (before, start) = (stage::watch_bytes(), Instant::now());
-    let two = play();
+    let two = play(Backend::Rhai);
     let (took, peak) = (start.elapsed(), stage::peak_bytes().saturating_sub(before));
     let is_repeat = match (&one, &two) {
         (Ok(one), Ok(two)) => one.rows == two.rows && one.faults == two.faults,
         (one, two) => one.as_ref().err() == two.as_ref().err(),
     };
     if !is_repeat {
-        wrong.push("differs from its repeat".to_owned());
+        wrong.push("differs from its repeat in the interpreter".to_owned());
     }
     let slowest = [&one, &two].into_iter().flatten().map(|played| played.slowest).max().unwrap_or_default();
     drop(two);
@@ -69,11 +71,11 @@ fn wrong_with(place: &Place, file: &File, neighbor: &str) -> Vec<String> {
     wrong.into_iter().map(|complaint| format!("{}: {complaint}", file.name)).collect()
 }
 
-fn played(library: &Library, file: &File) -> Outcome {
+fn played(library: &Library, file: &File, backend: Backend) -> Outcome {
     let role = library.get(HOSTILE).expect("just written").card.role.unwrap_or(Role::Trader);
     // Only where agents could learn of each other do two of them play.
     let agents = if file.name.starts_with("leak/") { 2 } else { 1 };
-    stage::play(library, Some(Intruder { strategy: HOSTILE, role, agents }))
+    stage::play(library, Some(Intruder { strategy: HOSTILE, role, agents }), backend)
 }
 
 fn complaints(file: &File, outcome: &Outcome, neighbor: &str) -> Vec<String> {

@@ -5,7 +5,7 @@ use palisade_engine::registry::Kind;
 use palisade_engine::view::FieldKind;
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::code::{Arg, Binary, Comparison, Draw, IntBinary, Logic, Op, Reg, Site, Test, Unary};
+use super::code::{Arg, Binary, Comparison, Draw, IntBinary, List, Logic, Op, Reg, Site, Test, Unary};
 use super::lower::{Lowered, Lowering};
 use super::value::Val;
 use crate::catalog::{Access, FINDERS, Takes};
@@ -267,6 +267,14 @@ impl Lowering<'_> {
             return self.refuse(at, mixed.words());
         }
         let value = match *args {
+            [Val::List(list)] => self.of_list(name, list),
+            [Val::List(values), Val::List(weights), share] if name == "weighted_quantile" => {
+                self.to_float(share).map(|share| {
+                    let fits = self.build.emit(Op::Test(Test::Probability, share));
+                    self.need(fits);
+                    Val::Float(self.build.emit(Op::Quantile { values, weights, share, mask: self.live }))
+                })
+            }
             [Val::Int(one)] => self.of_int(name, one),
             [Val::Int(one), Val::Int(two)] if matches!(name, "min" | "max") => {
                 let op = if name == "min" { IntBinary::Smaller } else { IntBinary::Larger };
@@ -291,6 +299,19 @@ impl Lowering<'_> {
         match value {
             Some(value) => Ok(value),
             None => self.refuse(at, format!("`{name}` of {}", words(args))),
+        }
+    }
+
+    fn of_list(&mut self, name: &str, list: List) -> Option<Val> {
+        match (name, list) {
+            ("len", _) => Some(Val::Int(self.build.emit(Op::Length(list)))),
+            ("is_empty", _) => {
+                let (length, none) = (self.build.emit(Op::Length(list)), self.build.int(0));
+                Some(Val::Flag(self.build.emit(Op::CompareInts(Comparison::Equal, length, none))))
+            }
+            ("sum", _) => Some(Val::Float(self.build.emit(Op::Sum(list)))),
+            ("sorted", List::Given(place) | List::Sorted(place)) => Some(Val::List(List::Sorted(place))),
+            _ => None,
         }
     }
 

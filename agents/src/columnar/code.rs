@@ -113,6 +113,13 @@ pub(super) enum Draw {
     Normal,
 }
 
+/// A list of numbers that a rule is given, or those of one in order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum List {
+    Given(usize),
+    Sorted(usize),
+}
+
 /// One operation.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Op {
@@ -148,6 +155,22 @@ pub(super) enum Op {
     },
     /// A column of numbers that a rule is given.
     Argument(usize),
+    /// How many numbers there are in a list, and their sum.
+    Length(List),
+    Sum(List),
+    /// A number of a list; where there is none, those of the mask are left to the interpreter.
+    At {
+        list: List,
+        index: Reg,
+        mask: Reg,
+    },
+    /// The weighted quantile of two lists, likewise.
+    Quantile {
+        values: List,
+        weights: List,
+        share: Reg,
+        mask: Reg,
+    },
     /// A draw of the agents in the mask.
     Draw {
         draw: Draw,
@@ -201,6 +224,8 @@ impl Op {
             | Self::Count(_)
             | Self::Memory { .. }
             | Self::Argument(_)
+            | Self::Length(_)
+            | Self::Sum(_)
             | Self::Act(_)
             | Self::Nothing => [None; 3],
             Self::Public { thing: one, .. }
@@ -219,7 +244,9 @@ impl Op {
             Self::Own { first: one, second: two, mask: three, .. }
             | Self::IntBinary { one, two, mask: three, .. }
             | Self::Select(one, two, three) => [Some(one), Some(two), Some(three)],
-            Self::Assume { rounds, mask, .. } => [Some(rounds), Some(mask), None],
+            Self::Assume { rounds: one, mask, .. }
+            | Self::At { index: one, mask, .. }
+            | Self::Quantile { share: one, mask, .. } => [Some(one), Some(mask), None],
         }
     }
 
@@ -230,6 +257,9 @@ impl Op {
             | Self::Param(_)
             | Self::Own { .. }
             | Self::Argument(_)
+            | Self::Sum(_)
+            | Self::At { .. }
+            | Self::Quantile { .. }
             | Self::Draw { .. }
             | Self::Unary(..)
             | Self::Binary(..)
@@ -243,6 +273,7 @@ impl Op {
             | Self::ThingParam(_)
             | Self::Subject
             | Self::Count(_)
+            | Self::Length(_)
             | Self::IntBinary { .. }
             | Self::IntOf(_) => Bank::Int,
             Self::Select(_, one, _) => shape(*one).bank,
@@ -253,6 +284,7 @@ impl Op {
             Self::Own { .. } | Self::Memory { .. } | Self::Argument(_) | Self::Draw { .. } => true,
             // Whether it fails differs by agent, what it makes does not.
             Self::IntBinary { one, two, .. } => shape(*one).is_column || shape(*two).is_column,
+            Self::At { .. } | Self::Quantile { .. } => false,
             _ => self.reads().into_iter().flatten().any(|read| shape(read).is_column),
         };
         Shape { bank, is_column }

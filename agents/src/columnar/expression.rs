@@ -10,6 +10,7 @@ use super::value::Val;
 enum Link<'e> {
     Property(&'e ImmutableString, Position),
     Method(&'e FnCallExpr, Vec<Val>, Position),
+    Index(Val, Position),
 }
 
 impl Lowering<'_> {
@@ -83,11 +84,21 @@ impl Lowering<'_> {
     /// `root.a.b(c).d`: all arguments are evaluated before the first member is read, as in rhai.
     fn chain(&mut self, expression: &Expr) -> Lowered<Val> {
         let (root, links) = self.links(expression)?;
+        self.follow(root, links)
+    }
+
+    fn follow(&mut self, root: &Expr, links: Vec<Link<'_>>) -> Lowered<Val> {
         let mut value = self.expression(root)?;
         for link in links {
             value = match link {
                 Link::Property(name, at) => self.property(value, name, at)?,
                 Link::Method(call, args, at) => self.method(value, call, (&args, at))?,
+                Link::Index(index, at) => match (value, index) {
+                    (Val::List(list), Val::Int(index)) => {
+                        Val::Float(self.build.emit(Op::At { list, index, mask: self.live }))
+                    }
+                    _ => return self.refuse(at, format!("an index of {}", value.words())),
+                },
             };
         }
         Ok(value)
@@ -101,9 +112,6 @@ impl Lowering<'_> {
         let mut is_dot = matches!(expression, Expr::Dot(..));
         let mut links = Vec::new();
         loop {
-            if !is_dot {
-                return self.refuse(at, "an index");
-            }
             if flags.contains(ASTFlags::NEGATED) {
                 return self.refuse(at, "`?.`");
             }
@@ -114,14 +122,18 @@ impl Lowering<'_> {
             let part = next.map_or(rest, |next| &next.lhs);
             self.count(at)?;
             links.push(match part {
-                Expr::Property(property, at) => Link::Property(&property.2, *at),
-                Expr::MethodCall(call, at) => {
+                Expr::Property(property, at) if is_dot => Link::Property(&property.2, *at),
+                Expr::MethodCall(call, at) if is_dot => {
                     // A name is looked up, not computed.
                     let is_text = |arg: &Expr| matches!(arg, Expr::StringConstant(..));
                     let args = if call.args.iter().any(is_text) { Vec::new() } else { self.args(&call.args)? };
                     Link::Method(call, args, *at)
                 }
-                other => return self.refuse(other.position(), "an index"),
+                index if !is_dot => {
+                    let index = self.args(std::slice::from_ref(index))?;
+                    Link::Index(index[0], at)
+                }
+                other => return self.refuse(other.position(), "this member"),
             });
             let Some(next) = next else { return Ok((root, links)) };
             match rest {
@@ -139,13 +151,7 @@ impl Lowering<'_> {
         let Some(Link::Property(name, at)) = links.pop() else {
             return self.refuse(target.position(), "this assignment");
         };
-        let mut value = self.expression(root)?;
-        for link in links {
-            value = match link {
-                Link::Property(name, at) => self.property(value, name, at)?,
-                Link::Method(call, args, at) => self.method(value, call, (&args, at))?,
-            };
-        }
+        let value = self.follow(root, links)?;
         let cell = self.given.declarations.memory.iter().position(|(known, _)| known == name);
         match cell.filter(|_| value == Val::Memory) {
             Some(cell) => Ok((cell, at)),

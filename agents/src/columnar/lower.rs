@@ -3,11 +3,11 @@
 
 use palisade_engine::host::Hook;
 use palisade_engine::registry::Kind;
-use palisade_engine::rule::RuleKind;
+use palisade_engine::rule::{Answers, RuleKind};
 use rhai::{ASTFlags, Expr, FlowControl, ImmutableString, OpAssignment, Position, Stmt};
 
 use super::build::{Builder, MAX_OPS};
-use super::code::{Answer, Bank, Code, Comparison, IntBinary, Logic, Op, Reg, Site, Test};
+use super::code::{Answer, Bank, Code, Comparison, IntBinary, List, Logic, Op, Reg, Site, Test};
 use super::value::Val;
 use crate::catalog::Catalog;
 use crate::constants;
@@ -59,6 +59,8 @@ const MAX_ROUNDS: i64 = 256;
 const MAX_DEPTH: usize = 24;
 /// Operations of rhai for one node of the syntax tree, at most.
 const FUEL_PER_NODE: u64 = 4;
+/// What a copy of the largest array costs, in nodes of the syntax tree.
+const LIST_NODES: u64 = 64;
 /// Variables of all functions under way: below what rhai allows.
 const MAX_VARIABLES: usize = 200;
 
@@ -118,7 +120,8 @@ pub(super) fn lower(given: Given<'_>, root: Root, rounds: Vec<u32>) -> Lowered<C
     let nowhere = |what: &str| Unsupported { source: 0, at: Position::NONE, what: what.into() };
     let function = given.draft.function(root.name(), arity).ok_or_else(|| nowhere("there is no such function"))?;
     if given.draft.has_power {
-        return Err(nowhere("`**` (write `pow(x, y)`)"));
+        let at = given.draft.functions[function].at;
+        return Err(Unsupported { source: 0, at, what: "`**` (write `pow(x, y)`)".into() });
     }
     let mut build = Builder::new();
     let all = build.flag(true);
@@ -163,7 +166,11 @@ impl Lowering<'_> {
                 vec![Val::Me, subject]
             }
             Root::Rule(kind) => {
-                (0..kind.columns().len()).map(|index| Val::Float(self.build.emit(Op::Argument(index)))).collect()
+                let arg = |index| match kind.answers() {
+                    Answers::Once => Val::List(List::Given(index)),
+                    Answers::PerRow => Val::Float(self.build.emit(Op::Argument(index))),
+                };
+                (0..kind.columns().len()).map(arg).collect()
             }
         };
         let first: Vec<Reg> = self.state.memory.clone();
@@ -211,7 +218,7 @@ impl Lowering<'_> {
     pub(super) fn function(&mut self, function: usize, args: Vec<Val>, at: Position) -> Lowered<Val> {
         let callee = &self.given.draft.functions[function];
         if self.frames.iter().any(|frame| frame.function == function) {
-            return self.refuse(at, format!("`{}` calls itself", callee.name()));
+            return self.refuse(at, format!("a function that calls itself, `{}`", callee.name()));
         }
         if self.frames.len() >= MAX_DEPTH {
             return self.refuse(at, "functions call each other too deeply");
@@ -534,19 +541,11 @@ impl Lowering<'_> {
     /// `for i in a..b`, unrolled.
     fn rounds(&mut self, parts: &(rhai::Ident, Option<rhai::Ident>, FlowControl), at: Position) -> Lowered<Val> {
         let (item, counter, flow) = parts;
-        let Some((first, end, is_inclusive)) = range(&flow.expr) else {
-            return self.refuse(flow.expr.start_position(), "a loop over anything but a range of integers");
+        let over = self.loop_over(&flow.expr)?;
+        let length = match over {
+            Over::List(list) => self.build.emit(Op::Length(list)),
+            Over::Ints { length, .. } => length,
         };
-        let (Val::Int(first), Val::Int(end)) = (self.expression(first)?, self.expression(end)?) else {
-            return self.refuse(flow.expr.start_position(), "a range of anything but integers");
-        };
-        let mut length = self.int_binary(IntBinary::Subtract, end, first);
-        if is_inclusive {
-            let one = self.build.int(1);
-            length = self.int_binary(IntBinary::Add, length, one);
-        }
-        let none = self.build.int(0);
-        let length = self.int_binary(IntBinary::Larger, length, none);
         let count = self.round_count(length, flow.expr.start_position())?;
         let outer = self.state.variables.len();
         let nobody = self.build.flag(false);
@@ -556,7 +555,10 @@ impl Lowering<'_> {
                 break;
             }
             let number = self.build.int(round);
-            let value = Val::Int(self.int_binary(IntBinary::Add, first, number));
+            let value = match over {
+                Over::List(list) => Val::Float(self.build.emit(Op::At { list, index: number, mask: self.live })),
+                Over::Ints { first, .. } => Val::Int(self.int_binary(IntBinary::Add, first, number)),
+            };
             if let Some(counter) = counter {
                 let value = Val::Int(number);
                 self.state.variables.push(Variable { name: counter.name.clone(), value, is_constant: false });
@@ -574,6 +576,28 @@ impl Lowering<'_> {
             self.live = self.build.logic(Logic::Or, self.live, left.broken);
         }
         Ok(Val::Unit)
+    }
+
+    /// What a loop runs over, and for how many rounds.
+    fn loop_over(&mut self, expression: &Expr) -> Lowered<Over> {
+        let at = expression.start_position();
+        let Some((first, end, is_inclusive)) = range(expression) else {
+            return match self.expression(expression)? {
+                Val::List(list) => Ok(Over::List(list)),
+                _ => self.refuse(at, "a loop over anything but a range of integers"),
+            };
+        };
+        let (Val::Int(first), Val::Int(end)) = (self.expression(first)?, self.expression(end)?) else {
+            return self.refuse(at, "a range of anything but integers");
+        };
+        let mut length = self.int_binary(IntBinary::Subtract, end, first);
+        if is_inclusive {
+            let one = self.build.int(1);
+            length = self.int_binary(IntBinary::Add, length, one);
+        }
+        let none = self.build.int(0);
+        let length = self.int_binary(IntBinary::Larger, length, none);
+        Ok(Over::Ints { first, length })
     }
 
     /// As how many rounds a loop is unrolled: as many as are known, or as the program assumes.
@@ -662,6 +686,11 @@ impl Lowering<'_> {
         if let Some(known) = self.state.variables.iter().rfind(|known| known.name == name) {
             return match known.value {
                 Val::Mixed => self.refuse(at, Val::Mixed.words()),
+                // The interpreter copies it, and charges for that.
+                Val::List(list) => {
+                    self.nodes += LIST_NODES;
+                    Ok(Val::List(list))
+                }
                 value => Ok(value),
             };
         }
@@ -723,6 +752,13 @@ impl Lowering<'_> {
         self.live = outer;
         Ok(value)
     }
+}
+
+/// What a loop runs over.
+#[derive(Clone, Copy)]
+enum Over {
+    List(List),
+    Ints { first: Reg, length: Reg },
 }
 
 /// The ends of a range that a loop runs over.

@@ -2,7 +2,7 @@
 
 use palisade_engine::registry::Kind;
 
-use super::code::Reg;
+use super::code::{List, Reg};
 
 /// A value of a script under lowering.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,6 +22,8 @@ pub(super) enum Val {
     Position(u8, Reg),
     All,
     Fraction(Reg),
+    /// Numbers that a rule is given.
+    List(List),
     /// Of one type on some ways here and of another on others: not to be used.
     Mixed,
 }
@@ -40,6 +42,7 @@ impl Val {
             Self::Rng => "`me.rng`",
             Self::Account(_) => "an account",
             Self::Position(..) => "a position",
+            Self::List(_) => "an array",
             Self::All | Self::Fraction(_) => "`all` or a fraction",
             Self::Mixed => "a value whose type differs between the branches before",
         }

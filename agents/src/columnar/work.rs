@@ -4,16 +4,18 @@ use std::ops::Range;
 
 use palisade_engine::action::{ActionId, Actor, Intent, MAX_ARGS, Value};
 use palisade_engine::domain::AgentId;
+use palisade_engine::math::oracle::weighted_lower_quantile;
 use palisade_engine::registry::{Handle, Kind};
 use palisade_engine::rng::Stream;
 use palisade_engine::view::{Columns, FieldKind, Public};
 
 use super::arithmetic::{self, flag};
-use super::code::{Arg, Bank, Binary, Code, Comparison, Draw, Logic, Op, Reg, Site, Test, Unary};
+use super::code::{Arg, Bank, Binary, Code, Comparison, Draw, List, Logic, Op, Reg, Site, Test, Unary};
 use super::lower::{self, Given, Lowered, Root};
 use super::slots::{Layout, Place};
 use crate::context::{Draws, handle};
 use crate::declare::Cell;
+use crate::pure;
 
 /// Agents that a program answers for at a time.
 pub(crate) const CHUNK: usize = 256;
@@ -144,6 +146,8 @@ pub(crate) struct Work {
     left: Vec<u64>,
     /// Sites that somebody came by.
     acted: Vec<bool>,
+    /// The lists of a rule in order, as far as they are wanted.
+    sorted: Vec<Option<Vec<f64>>>,
 }
 
 /// The columns of one bank, and one to write on.
@@ -313,6 +317,8 @@ impl Work {
         self.left.clear();
         self.left.resize(rows.len(), 0);
         self.streams.clear();
+        self.sorted.clear();
+        self.sorted.resize(bound.arguments.len(), None);
         self.acted.clear();
         self.acted.resize(program.code.sites.len(), false);
         Run { work: self, program, bound, cells, rows, inputs: vec![&NAN; *inputs] }.run()
@@ -535,8 +541,50 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
+    fn list(&mut self, list: List) -> &[f64] {
+        match list {
+            List::Given(place) => self.bound.arguments[place],
+            List::Sorted(place) => {
+                let given = self.bound.arguments[place];
+                self.work.sorted[place].get_or_insert_with(|| pure::sorted(given.to_vec()))
+            }
+        }
+    }
+
+    /// A number made of lists.
+    fn of_lists(&mut self, op: &Op) -> Option<f64> {
+        match *op {
+            Op::Sum(list) => Some(pure::sum(self.list(list))),
+            Op::At { list, index: place, .. } => {
+                let place = index(self.work.words[place.place()].cast_signed());
+                self.list(list).get(place).copied()
+            }
+            Op::Quantile { values, weights, share, .. } => {
+                let share = f64::from_bits(self.work.words[share.place()]);
+                let values = self.list(values).to_vec();
+                let weights = self.list(weights);
+                (values.len() == weights.len()).then(|| weighted_lower_quantile(&values, weights, share)).flatten()
+            }
+            _ => None,
+        }
+    }
+
     /// What all agents share.
     fn word(&mut self, op: &Op) -> u64 {
+        match *op {
+            Op::Length(list) => return self.list(list).len() as u64,
+            Op::Sum(_) => return self.of_lists(op).unwrap_or(f64::NAN).to_bits(),
+            Op::At { mask, .. } | Op::Quantile { mask, .. } => {
+                return self.of_lists(op).map_or_else(
+                    || {
+                        self.leave(mask, |_| true);
+                        f64::NAN.to_bits()
+                    },
+                    f64::to_bits,
+                );
+            }
+            _ => {}
+        }
         let words = &self.work.words;
         let float = |reg: Reg| f64::from_bits(words[reg.place()]);
         let int = |reg: Reg| words[reg.place()].cast_signed();
@@ -554,7 +602,7 @@ impl<'a> Run<'_, 'a> {
                     0
                 }
             },
-            Op::FloatOf(one) => crate::pure::float(int(one)).to_bits(),
+            Op::FloatOf(one) => pure::float(int(one)).to_bits(),
             Op::IntOf(one) => arithmetic::truncated(float(one)).cast_unsigned(),
             Op::Compare(op, one, two) => flag(arithmetic::compare(op, float(one), float(two))),
             Op::CompareInts(op, one, two) => flag(arithmetic::compare_ints(op, int(one), int(two))),
@@ -595,7 +643,7 @@ impl<'a> Run<'_, 'a> {
             Op::Unary(op, one) => unary(out, op, self.floats(one)),
             Op::Binary(op, one, two) => binary(out, op, self.floats(one), self.floats(two)),
             Op::Select(mask, one, two) => select(out, self.flags(mask), (self.floats(one), self.floats(two))),
-            Op::FloatOf(one) => map(out, self.ints(one), crate::pure::float),
+            Op::FloatOf(one) => map(out, self.ints(one), pure::float),
             Op::Memory { cell, .. } => self.recall(cell, out),
             Op::Draw { draw, mask } => self.draw(draw, mask, out),
             Op::Public { field, of, thing, .. } => map(out, self.ints(thing), |thing| self.public((of, field), thing)),

@@ -10,12 +10,14 @@ use rhai::{
     ScriptFuncDef, Shared, Stmt,
 };
 
+use crate::cases::CASES;
 use crate::constants;
 use crate::fault::printable;
 use crate::library::{Library, Strategy};
 use crate::problem::{ScriptProblem, did_you_mean};
 use crate::profile;
-use crate::sandbox::copies::{Copies, MAX_LITERAL};
+use crate::sandbox::constants::{Constants, MAX_CONSTANT};
+use crate::sandbox::copies::Copies;
 use crate::sandbox::{DISABLED, REMOVED};
 
 /// One file of a draft.
@@ -104,7 +106,7 @@ pub(crate) enum When {
 }
 
 /// Functions that run once at load.
-const LOADED: [&str; 4] = ["params", "memory", "wake", "cases"];
+const LOADED: [&str; 4] = ["params", "memory", "wake", CASES];
 
 /// A parsed strategy.
 #[derive(Clone, Debug)]
@@ -137,6 +139,7 @@ impl Draft {
             }
         }
         draft.functions.sort_by_key(|function| (function.source, function.at.line(), function.at.position()));
+        problems.extend(draft.heavy_constants());
         if problems.is_empty() { Ok(draft) } else { Err(problems) }
     }
 
@@ -199,10 +202,6 @@ impl Draft {
                 let message = format!("`{}` is a method of one type, {ty}", function.name());
                 problems.push(source.problem(function.at, message, Some("write a function of its own".into())));
             }
-            for at in function.copies().heavy {
-                let message = format!("a literal of more than {MAX_LITERAL} arrays and maps");
-                problems.push(source.problem(at, message, Some("fill it in a loop".into())));
-            }
             let elsewhere =
                 self.functions.iter().find(|known| known.source != place && known.def.name == function.def.name);
             if let Some(other) = elsewhere.filter(|_| !function.is_anonymous()) {
@@ -211,6 +210,20 @@ impl Draft {
             }
             self.functions.push(function);
         }
+    }
+
+    /// Problems with constants that must never be put together.
+    fn heavy_constants(&self) -> impl Iterator<Item = ScriptProblem> {
+        let calls = |function: &Function, name: &str| function.copies().calls.iter().any(|call| call == name);
+        let are_cases_called = self.functions.iter().any(|function| calls(function, CASES));
+        self.functions.iter().filter_map(move |function| {
+            // Cases describe whole worlds; unless something else calls them, they do it once and keep nothing.
+            let is_alone = function.name() == CASES && !are_cases_called;
+            let most = if is_alone { 8 * MAX_CONSTANT } else { MAX_CONSTANT };
+            let at = Constants::of(&self.constants).heavy(&function.body, most)?;
+            let message = format!("a constant of more than {most} bytes");
+            Some(self.sources[function.source].problem(at, message, Some("fill it in a loop".into())))
+        })
     }
 
     /// The named function with so many parameters.

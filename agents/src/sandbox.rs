@@ -16,6 +16,7 @@ use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, LexErro
 
 use crate::pure;
 
+pub(crate) mod constants;
 pub(crate) mod copies;
 mod log;
 mod meter;

@@ -106,7 +106,7 @@ impl CohortScript {
         (packages, options): (&Packages, HostOptions),
     ) -> Result<Self, ScriptProblem> {
         let methods = catalog.records().flat_map(|(_, members)| members.methods.keys().copied()).collect();
-        let layout = checked.declarations.memory.clone();
+        let layout = checked.terms.declarations.memory.clone();
         let row: Vec<u64> = layout.iter().map(|(_, cell)| cell.word()).collect();
         let (draft, accounts) = (checked.draft.clone(), members.accounts);
         let plan = Plan { draft, params, layout, catalog, accounts, options };
@@ -116,8 +116,8 @@ impl CohortScript {
             places: plan.draft.places(),
             plan,
             methods,
-            reads: checked.reads.clone(),
-            wake: checked.declarations.wake,
+            reads: checked.terms.reads.clone(),
+            wake: checked.terms.declarations.wake,
             first: members.first,
             width: row.len(),
             memory: row.repeat(members.count as usize),

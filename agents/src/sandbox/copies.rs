@@ -11,9 +11,9 @@ use crate::sandbox::meter::Meter;
 use crate::sandbox::weight;
 
 /// Methods that leave what they are called on where it is, or move values out of it.
-const IN_PLACE: [&str; 15] = [
-    "append", "call", "clear", "contains", "index_of", "insert", "is_empty", "len", "pop", "push", "remove", "set",
-    "shift", "truncate", "type_of",
+const IN_PLACE: [&str; 14] = [
+    "append", "call", "clear", "contains", "insert", "is_empty", "len", "pop", "push", "remove", "set", "shift",
+    "truncate", "type_of",
 ];
 /// Natives that make an array of something else.
 const ARRAY_MAKERS: [&str; 4] = ["chars", "split", "split_rev", "to_chars"];
@@ -225,6 +225,7 @@ mod tests {
         check("let b = a.rows.filter(|x| true);", Some(1));
         check("let b = a.get(1);", Some(1));
         check("a.sort();", Some(0));
+        check("a.index_of(|x| true);", Some(0));
         check("b + a[0] + a.x.y;", Some(1));
         check("b.push(a.x);", Some(1));
     }

@@ -10,7 +10,6 @@ use rhai::{
     ScriptFuncDef, Shared, Stmt,
 };
 
-use crate::cases::CASES;
 use crate::constants;
 use crate::fault::printable;
 use crate::library::{Library, Strategy};
@@ -106,7 +105,7 @@ pub(crate) enum When {
 }
 
 /// Functions that run once at load.
-const LOADED: [&str; 4] = ["params", "memory", "wake", CASES];
+const LOADED: [&str; 4] = ["params", "memory", "wake", "cases"];
 
 /// A parsed strategy.
 #[derive(Clone, Debug)]
@@ -214,14 +213,9 @@ impl Draft {
 
     /// Problems with constants that must never be put together.
     fn heavy_constants(&self) -> impl Iterator<Item = ScriptProblem> {
-        let calls = |function: &Function, name: &str| function.copies().calls.iter().any(|call| call == name);
-        let are_cases_called = self.functions.iter().any(|function| calls(function, CASES));
-        self.functions.iter().filter_map(move |function| {
-            // Cases describe whole worlds; unless something else calls them, they do it once and keep nothing.
-            let is_alone = function.name() == CASES && !are_cases_called;
-            let most = if is_alone { 8 * MAX_CONSTANT } else { MAX_CONSTANT };
-            let at = Constants::of(&self.constants).heavy(&function.body, most)?;
-            let message = format!("a constant of more than {most} bytes");
+        self.functions.iter().filter_map(|function| {
+            let at = Constants::of(&self.constants).heavy(&function.body)?;
+            let message = format!("a constant of more than {MAX_CONSTANT} bytes");
             Some(self.sources[function.source].problem(at, message, Some("fill it in a loop".into())))
         })
     }

@@ -8,8 +8,8 @@ use rhai::{ASTFlags, ASTNode, Dynamic, Expr, ImmutableString, Position, Stmt};
 
 use crate::sandbox::weight;
 
-/// The most that a constant may weigh: so much in every variable at every depth of calls is within the memory of a call.
-pub(crate) const MAX_CONSTANT: usize = 2 << 10;
+/// The most that a constant may weigh: so much is copied in a microsecond or two.
+pub(crate) const MAX_CONSTANT: usize = 8 << 10;
 
 /// What the constants weigh that a function sees, by name; of two with one name, the heavier.
 #[derive(Debug, Default)]
@@ -21,8 +21,8 @@ impl Constants {
         Self(known.iter().map(|(name, value)| (name.clone(), weight::of(value))).collect())
     }
 
-    /// Where the first one of a function is that weighs more than `most`.
-    pub(crate) fn heavy(mut self, body: &[Stmt], most: usize) -> Option<Position> {
+    /// Where the first one of a function is that is too heavy.
+    pub(crate) fn heavy(mut self, body: &[Stmt]) -> Option<Position> {
         let mut heavy = None;
         let mut look = |path: &[ASTNode<'_>]| {
             match path.last() {
@@ -31,7 +31,7 @@ impl Constants {
                     let known = self.0.entry(parts.0.name.clone()).or_insert(0);
                     *known = weight.max(*known);
                 }
-                Some(ASTNode::Expr(value)) if self.weight(value) > most => heavy = Some(value.start_position()),
+                Some(ASTNode::Expr(value)) if self.weight(value) > MAX_CONSTANT => heavy = Some(value.start_position()),
                 _ => {}
             }
             heavy.is_none()
@@ -90,12 +90,12 @@ mod tests {
         engine.set_optimization_level(rhai::OptimizationLevel::None);
         let ast = engine.compile(body).expect(body);
         let known = [("LONG".into(), "x".repeat(1_000).into())];
-        assert_eq!(Constants::of(&known).heavy(ast.statements(), MAX_CONSTANT).is_some(), is_heavy, "{body}");
+        assert_eq!(Constants::of(&known).heavy(ast.statements()).is_some(), is_heavy, "{body}");
     }
 
     #[test]
     fn constants_of_a_reasonable_size_are_fine() {
-        let ones = ["1"; 100].join(", ");
+        let ones = ["1"; 400].join(", ");
         check(&format!("let a = [{ones}]; let b = [{ones}];"), false);
         check(&format!("const a = [{ones}]; f([a, f(a)]);"), false);
         check("const a = LONG; `${a}${x}${a}`", false);
@@ -104,15 +104,16 @@ mod tests {
 
     #[test]
     fn heavy_ones_are_found_wherever_they_hide() {
-        let ones = ["1"; 100].join(", ");
+        let ones = ["1"; 400].join(", ");
         check(&format!("let a = [{ones}, {ones}];"), true);
         check(&format!("const a = [{ones}]; f([a, a])"), true);
         check(&format!("const a = [{ones}]; const b = if true {{ [a, a] }} else {{ 1 }};"), true);
         check(&format!("const a = [{ones}]; f({{ #{{ x: a, y: a }} }});"), true);
-        check("LONG + LONG + LONG", true);
-        check("`${LONG}${x}${LONG}${LONG}`", true);
-        check(&format!("#{{ {0}a: x, {0}b: x, {0}c: x }}", "k".repeat(1_000)), true);
-        check(&format!("[{}]", ["[]"; 64].join(", ")), true);
+        check(&["LONG"; 9].join(" + "), true);
+        check(&format!("`${{x}}{}`", "${LONG}".repeat(9)), true);
+        let keys: String = ('a'..'j').map(|end| format!("{}{end}: x, ", "k".repeat(1_000))).collect();
+        check(&format!("#{{ {keys} }}"), true);
+        check(&format!("[{}]", ["[]"; 128].join(", ")), true);
     }
 
     #[test]

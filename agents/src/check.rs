@@ -26,6 +26,12 @@ use crate::types::Type;
 /// A strategy without problems.
 pub(crate) struct Checked {
     pub(crate) draft: Draft,
+    pub(crate) terms: Terms,
+}
+
+/// What a strategy without problems declares, reads in its hooks, and requires: the same in every world.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
     pub(crate) declarations: Declarations,
     pub(crate) reads: BTreeMap<Hook, Reads>,
     pub(crate) requires: Vec<String>,
@@ -132,7 +138,7 @@ pub(crate) fn checked(
         return Err(problems(&draft, findings));
     }
     let declarations = declarations(&draft, &mut sandbox).map_err(|problem| vec![problem])?;
-    Ok(Checked { draft, declarations, reads, requires: strategy.card.requires.clone() })
+    Ok(Checked { draft, terms: Terms { declarations, reads, requires: strategy.card.requires.clone() } })
 }
 
 /// What is certainly wrong with a script, and what its hooks read.

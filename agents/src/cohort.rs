@@ -141,10 +141,10 @@ impl CohortScript {
         (packages, options): (&Packages, HostOptions),
     ) -> Result<Self, ScriptProblem> {
         let methods = catalog.records().flat_map(|(_, members)| members.methods.keys().copied()).collect();
-        let (draft, declarations) = (checked.draft.clone(), checked.declarations.clone());
+        let (draft, declarations) = (checked.draft.clone(), checked.terms.declarations.clone());
         let plan = Plan { draft, declarations, params, catalog, accounts: members.accounts, options };
         let mut columnar = [const { None }; Hook::ALL.len()];
-        for hook in Hook::ALL.into_iter().filter(|hook| checked.reads.contains_key(hook)) {
+        for hook in Hook::ALL.into_iter().filter(|hook| checked.terms.reads.contains_key(hook)) {
             columnar[hook as usize] = options.backend.lowered(plan.given(Some(&names)), Root::Hook(hook))?;
         }
         let cell = |(_, cell): &(String, Cell)| vec![cell.word(); members.count as usize];
@@ -158,8 +158,8 @@ impl CohortScript {
             work: Work::default(),
             plan,
             methods,
-            reads: checked.reads.clone(),
-            wake: checked.declarations.wake,
+            reads: checked.terms.reads.clone(),
+            wake: checked.terms.declarations.wake,
             first: members.first,
             costs: BTreeMap::new(),
             disqualified: BTreeSet::new(),

@@ -15,7 +15,8 @@ use crate::fault::printable;
 use crate::library::{Library, Strategy};
 use crate::problem::{ScriptProblem, did_you_mean};
 use crate::profile;
-use crate::sandbox::copies::{Copies, MAX_LITERAL};
+use crate::sandbox::constants::{Constants, MAX_CONSTANT};
+use crate::sandbox::copies::Copies;
 use crate::sandbox::{DISABLED, REMOVED};
 
 /// One file of a draft.
@@ -137,6 +138,7 @@ impl Draft {
             }
         }
         draft.functions.sort_by_key(|function| (function.source, function.at.line(), function.at.position()));
+        problems.extend(draft.heavy_constants());
         if problems.is_empty() { Ok(draft) } else { Err(problems) }
     }
 
@@ -199,10 +201,6 @@ impl Draft {
                 let message = format!("`{}` is a method of one type, {ty}", function.name());
                 problems.push(source.problem(function.at, message, Some("write a function of its own".into())));
             }
-            for at in function.copies().heavy {
-                let message = format!("a literal of more than {MAX_LITERAL} arrays and maps");
-                problems.push(source.problem(at, message, Some("fill it in a loop".into())));
-            }
             let elsewhere =
                 self.functions.iter().find(|known| known.source != place && known.def.name == function.def.name);
             if let Some(other) = elsewhere.filter(|_| !function.is_anonymous()) {
@@ -211,6 +209,15 @@ impl Draft {
             }
             self.functions.push(function);
         }
+    }
+
+    /// Problems with constants that must never be put together.
+    fn heavy_constants(&self) -> impl Iterator<Item = ScriptProblem> {
+        self.functions.iter().filter_map(|function| {
+            let at = Constants::of(&self.constants).heavy(&function.body)?;
+            let message = format!("a constant of more than {MAX_CONSTANT} bytes");
+            Some(self.sources[function.source].problem(at, message, Some("fill it in a loop".into())))
+        })
     }
 
     /// The named function with so many parameters.

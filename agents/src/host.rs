@@ -10,23 +10,30 @@ use palisade_engine::{Simulation, World};
 
 use crate::bind::{self, Surroundings};
 use crate::catalog::Catalog;
-use crate::check::{self, Checked};
+use crate::check::{self, Checked, Terms};
 use crate::cohort::{CohortScript, Members};
 use crate::context::Names;
+use crate::draft::Draft;
 use crate::library::{Library, UnknownStrategy};
 use crate::measure::Measures;
 use crate::needs;
 use crate::problem::{LoadError, ScriptProblem};
 use crate::profile::{HookCost, LineCost};
 use crate::rules;
-use crate::sandbox::{HostOptions, Packages};
+use crate::sandbox::{HostOptions, Packages, Sandbox};
 use crate::trace::TracedCall;
 
 /// Strategies of a library, deciding for the agents of a simulation.
 pub struct ScriptHost {
     cohorts: Vec<CohortScript>,
     measures: Measures,
+    sound: Sound,
 }
+
+/// The strategies of a scenario that have been found sound, for its other worlds: what a strategy declares, it is asked
+/// once.
+#[derive(Clone, Debug, Default)]
+pub struct Sound(BTreeMap<String, Terms>);
 
 impl ScriptHost {
     /// Checks and compiles the strategy of every cohort of `simulation`, which was built from `scenario`.
@@ -39,17 +46,30 @@ impl ScriptHost {
         simulation: &Simulation,
         options: HostOptions,
     ) -> Result<Self, LoadError> {
+        Self::of_sound((library, &Sound::default()), scenario, simulation, options)
+    }
+
+    /// The same, without looking again at strategies that another world of the same library and scenario found sound.
+    ///
+    /// # Errors
+    /// Those of [`ScriptHost::new`].
+    pub fn of_sound(
+        (library, sound): (&Library, &Sound),
+        scenario: &Scenario,
+        simulation: &Simulation,
+        options: HostOptions,
+    ) -> Result<Self, LoadError> {
         rules::begin();
         let around = Surroundings::of(simulation);
         let catalog = Catalog::of(around.registry);
         let packages = Packages::new();
         let cohorts = in_engine_order(scenario, simulation.world().resource::<Cohorts>());
-        let checked = check_all(library, &cohorts, &catalog, (&packages, options))?;
+        let checked = check_all((library, sound), &cohorts, &catalog, (&packages, options))?;
         let (mut scripts, mut missing) = (Vec::with_capacity(cohorts.len()), Vec::new());
         for (path, cohort, members) in cohorts {
             let Some(strategy) = checked.get(cohort.strategy.as_str()) else { continue };
-            let params = &strategy.declarations.params;
-            let values = needs::check(simulation, path, &cohort.strategy, &strategy.requires)
+            let params = &strategy.terms.declarations.params;
+            let values = needs::check(simulation, path, &cohort.strategy, &strategy.terms.requires)
                 .and_then(|()| bind::check_engine_bindings(around, path, cohort, params))
                 .and_then(|()| bind::values(around, params, (path, cohort)));
             match values {
@@ -62,12 +82,21 @@ impl ScriptHost {
         }
         let measures = Measures::new(scenario, simulation, (&packages, options));
         match measures {
-            Ok(measures) if missing.is_empty() => Ok(Self { cohorts: scripts, measures }),
+            Ok(measures) if missing.is_empty() => {
+                let sound = checked.into_iter().map(|(name, checked)| (name.to_owned(), checked.terms)).collect();
+                Ok(Self { cohorts: scripts, measures, sound: Sound(sound) })
+            }
             measures => {
                 missing.extend(measures.err().into_iter().flatten());
                 Err(LoadError::Setup(missing))
             }
         }
+    }
+
+    /// The strategies of its world, which are sound.
+    #[must_use]
+    pub fn into_sound(self) -> Sound {
+        self.sound
     }
 
     /// The first call that a back-stop (byte cap or deadline) ended: the world is void then, and to be repeated alone.
@@ -164,7 +193,7 @@ fn in_engine_order<'a>(scenario: &'a Scenario, known: &Cohorts) -> Vec<(&'a str,
 }
 
 fn check_all<'a>(
-    library: &Library,
+    (library, sound): (&Library, &Sound),
     cohorts: &[(&str, &'a Cohort, Members)],
     catalog: &Catalog,
     packages: (&Packages, HostOptions),
@@ -182,7 +211,12 @@ fn check_all<'a>(
                 continue;
             }
         };
-        match check::checked(library, strategy, catalog, packages) {
+        let found = match sound.0.get(&cohort.strategy) {
+            Some(terms) => Draft::parse(library, strategy, &mut Sandbox::parser())
+                .map(|draft| Checked { draft, terms: terms.clone() }),
+            None => check::checked(library, strategy, catalog, packages),
+        };
+        match found {
             Ok(strategy) => {
                 checked.insert(cohort.strategy.as_str(), strategy);
             }

@@ -46,7 +46,7 @@ pub use check::check;
 pub use declare::{Cell as MemoryCell, ParamKind, StrategyParam};
 pub use definitions::definitions;
 pub use expression::evaluate_flag;
-pub use host::ScriptHost;
+pub use host::{ScriptHost, Sound};
 pub use library::{Library, Opened, Shelf, Strategy, UnknownStrategy};
 pub use outline::{Outline, outline};
 pub use problem::{LoadError, ScriptProblem, nearest};

@@ -16,6 +16,7 @@ use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, LexErro
 
 use crate::pure;
 
+pub(crate) mod constants;
 pub(crate) mod copies;
 mod log;
 mod meter;
@@ -101,10 +102,8 @@ impl Sandbox {
     pub(crate) fn new(packages: &Packages, options: HostOptions) -> Self {
         let meter = Rc::new(Meter::new(options));
         let log = Rc::new(PrintLog::default());
-        let mut engine = Engine::new_raw();
+        let mut engine = Self::parser();
         packages.register(&mut engine);
-        limit(&mut engine);
-        read_words(&mut engine);
         replaced::register(&mut engine, &meter);
         pure::register(&mut engine);
         pure::register_columns(&mut engine);
@@ -113,6 +112,14 @@ impl Sandbox {
         engine.on_debug(move |text, _, _| debugs.push(text));
         engine.on_progress(move |_| ticks.tick().map(|_| Dynamic::UNIT));
         Self { engine, meter, log, copies: Copies::default(), is_broken: Cell::new(false) }
+    }
+
+    /// An engine that parses as the others do, and has nothing to run.
+    pub(crate) fn parser() -> Engine {
+        let mut engine = Engine::new_raw();
+        limit(&mut engine);
+        read_words(&mut engine);
+        engine
     }
 
     /// Charges from now on for what a program copies, beside those it has been told of before.

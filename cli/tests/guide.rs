@@ -3,7 +3,9 @@
 
 mod shown;
 
+use std::ffi::OsString;
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -116,7 +118,11 @@ fn the_guide_can_be_followed() {
     let names = fs::read_dir(repository().join(folder)).expect("the guide");
     let mut pages: Vec<_> = names.map(|name| name.expect("an entry").file_name()).collect();
     pages.sort();
-    let count: usize = pages.iter().map(|name| follow(&format!("{folder}/{}", name.to_string_lossy()))).sum();
+    let count: usize = std::thread::scope(|scope| {
+        let page = |name: &OsString| format!("{folder}/{}", name.to_string_lossy());
+        let readers: Vec<_> = pages.iter().map(page).map(|page| scope.spawn(move || follow(&page))).collect();
+        readers.into_iter().map(|reader| reader.join().unwrap_or_else(|panic| resume_unwind(panic))).sum()
+    });
     assert!(count > 60, "{count} blocks in {pages:?}");
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use palisade_agents::{HostOptions, Library, ScriptHost, ScriptProblem, evaluate_flag};
+use palisade_agents::{HostOptions, Library, ScriptHost, ScriptProblem, Sound, evaluate_flag};
 use palisade_engine::clock::Clock;
 use palisade_engine::ledger::Ledger;
 use palisade_engine::mechanism::Assets;
@@ -91,6 +91,7 @@ impl From<Problem> for LoadError {
 pub struct Loaded {
     pub(crate) scenario: Scenario,
     pub(crate) library: Library,
+    pub(crate) sound: Sound,
     pub(crate) expectations: Expectations,
     pub(crate) outcomes: Vec<Figure>,
     pub(crate) clock: Clock,
@@ -257,7 +258,10 @@ pub(crate) fn read(request: &RunRequest) -> Result<Loaded, Wrong> {
         .map_err(|error| explain(&document, all_of_setup(&scenario, error).into()))?;
     check_supply(&document, &simulation)?;
     let host = ScriptHost::new(&library, &scenario, &simulation, request.host);
-    let mut wrong = host.err().map_or_else(Wrong::default, |error| explain(&document, error));
+    let (sound, mut wrong) = match host {
+        Ok(host) => (host.into_sound(), Wrong::default()),
+        Err(error) => (Sound::default(), explain(&document, error)),
+    };
     let outcomes = figures(simulation.registry(), &scenario.measures);
     check_condition(request, &outcomes)?;
     let clock = assemble::clock(&document)?;
@@ -278,6 +282,7 @@ pub(crate) fn read(request: &RunRequest) -> Result<Loaded, Wrong> {
         scripts_hash: library.hash(),
         scenario,
         library,
+        sound,
         document,
     })
 }

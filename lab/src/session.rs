@@ -75,7 +75,8 @@ impl Session<'_> {
         let scenario = &self.loaded.scenario;
         let explain = |error| self.loaded.explain(error);
         let simulation = Simulation::new(scenario, &mechanisms::ALL, options).map_err(|error| explain(error.into()))?;
-        let host = ScriptHost::new(&self.loaded.library, scenario, &simulation, self.request.host).map_err(explain)?;
+        let scripts = (&self.loaded.library, &self.loaded.sound);
+        let host = ScriptHost::of_sound(scripts, scenario, &simulation, self.request.host).map_err(explain)?;
         Ok((simulation, host))
     }
 
@@ -131,8 +132,7 @@ impl Session<'_> {
             work()
         };
         match result {
-            // Scripts were sound at load: that they cannot be compiled may be for a back-stop too.
-            Err(RunError::Backstop { .. } | RunError::Load(_)) => {
+            Err(RunError::Backstop { .. }) => {
                 let _alone = TURNS.write().unwrap_or_else(PoisonError::into_inner);
                 work()
             }
@@ -240,6 +240,17 @@ mod tests {
         assert!(LOOKS.load(Ordering::SeqCst) > looks, "the world was played again");
         assert_eq!(repeated.first.faults.count, 0, "nothing of the void world is left");
         assert_eq!(text(repeated), plain);
+    }
+
+    #[test]
+    fn a_world_that_fails_for_another_reason_is_played_once() {
+        let broken = "outcomes: {\"broken\": (script: \"if world.time > 0.0 { throw 7 } else { 1.0 }\")},\npopulation:";
+        let (_folder, request) = sample::calm(&[("population:", broken)]);
+        let request = RunRequest { steps: Some(5), ..request };
+        let (loaded, onlooker) = (load(&request).unwrap(), sample::Onlooker::default());
+        let error = crate::run::run(&loaded, &request, &onlooker).unwrap_err();
+        assert!(matches!(&error, RunError::Load(LoadError::Usage(text)) if text.contains("broken")), "{error}");
+        assert_eq!(onlooker.steps.into_inner(), 5);
     }
 
     #[test]

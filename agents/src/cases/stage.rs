@@ -175,12 +175,12 @@ impl Stage {
             cohort.bind.insert(name.to_string(), thing);
         }
         // A parameter that a scenario must bind means the one that the proposal changes.
-        let open = checked.declarations.params.iter().filter(|param| param.is_kind(Kind::Parameter));
+        let open = checked.terms.declarations.params.iter().filter(|param| param.is_kind(Kind::Parameter));
         for param in open {
             cohort.bind.entry(param.name.clone()).or_insert_with(|| PARAMETER.to_owned());
         }
         let around = Surroundings::of(&self.simulation);
-        let values = bind::values(around, &checked.declarations.params, ("example", &cohort));
+        let values = bind::values(around, &checked.terms.declarations.params, ("example", &cohort));
         let values = values.map_err(|error| error.to_string())?;
         let view = (catalog.clone(), Names::of(around.directory));
         CohortScript::new(checked, values, self.members, view, packages).map_err(|problem| problem.to_string())

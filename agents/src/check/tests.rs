@@ -183,7 +183,7 @@ fn a_vote_reads_what_it_names() {
         &Catalog::of(&registry),
         (&Packages::new(), HostOptions::default()),
     );
-    let reads = &checked.map_err(|found| format!("{found:?}")).unwrap().reads[&Hook::Vote];
+    let reads = &checked.map_err(|found| format!("{found:?}")).unwrap().terms.reads[&Hook::Vote];
     let names: Vec<&str> = reads.0.iter().map(|place| registry.own[*place].name).collect();
     assert_eq!(names, ["estimate"]);
 }
@@ -379,7 +379,7 @@ fn check_reads(body: &str, expected: &[&str]) {
     let library = Library::of_texts(&[("x.rhai", &format!("{CARD}{body}"))]).unwrap();
     let checked = checked(&library, library.get("x").unwrap(), &catalog, (&Packages::new(), HostOptions::default()))
         .map_err(|p| format!("{p:?}"));
-    let reads = &checked.as_ref().unwrap().reads[&Hook::Decide];
+    let reads = &checked.as_ref().unwrap().terms.reads[&Hook::Decide];
     let names: Vec<String> =
         reads.0.iter().map(|place| format!("{:?}.{}", registry.own[*place].scope, registry.own[*place].name)).collect();
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();

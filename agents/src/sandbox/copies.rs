@@ -5,19 +5,15 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use rhai::{ASTFlags, Engine, Expr, FlowControl, FnCallExpr, ImmutableString, Position, Stmt};
+use rhai::{ASTFlags, Engine, Expr, FlowControl, FnCallExpr, ImmutableString, Stmt};
 
 use crate::sandbox::meter::Meter;
 use crate::sandbox::weight;
 
-/// The most arrays and maps of a literal that is nothing but constants: it is copied out of the program each time it is
-/// come by, which no watch notices.
-pub(crate) const MAX_LITERAL: usize = 64;
-
 /// Methods that leave what they are called on where it is, or move values out of it.
-const IN_PLACE: [&str; 15] = [
-    "append", "call", "clear", "contains", "index_of", "insert", "is_empty", "len", "pop", "push", "remove", "set",
-    "shift", "truncate", "type_of",
+const IN_PLACE: [&str; 14] = [
+    "append", "call", "clear", "contains", "insert", "is_empty", "len", "pop", "push", "remove", "set", "shift",
+    "truncate", "type_of",
 ];
 /// Natives that make an array of something else.
 const ARRAY_MAKERS: [&str; 4] = ["chars", "split", "split_rev", "to_chars"];
@@ -29,8 +25,6 @@ pub(crate) struct Copies {
     depths: BTreeMap<ImmutableString, u8>,
     /// Whether there can be an array or a map at all.
     has_containers: bool,
-    /// Constant literals that are too large to be copied for one operation.
-    pub(crate) heavy: Vec<Position>,
     /// The functions that are called by name.
     pub(crate) calls: Vec<ImmutableString>,
 }
@@ -118,12 +112,12 @@ impl Copies {
     fn value(&mut self, expression: &Expr) {
         match expression {
             Expr::Variable(variable, ..) => self.note(&variable.1, 0),
-            Expr::Array(items, at) => {
-                self.literal(expression, *at);
+            Expr::Array(items, _) => {
+                self.has_containers = true;
                 items.iter().for_each(|item| self.value(item));
             }
-            Expr::Map(map, at) => {
-                self.literal(expression, *at);
+            Expr::Map(map, _) => {
+                self.has_containers = true;
                 map.0.iter().for_each(|(_, item)| self.value(item));
             }
             Expr::InterpolatedString(parts, _) => parts.iter().for_each(|part| self.value(part)),
@@ -134,14 +128,6 @@ impl Copies {
             Expr::FnCall(call, _) => self.call(call),
             Expr::Dot(..) | Expr::Index(..) => self.chain(expression, true),
             _ => {}
-        }
-    }
-
-    fn literal(&mut self, expression: &Expr, at: Position) {
-        self.has_containers = true;
-        let constant = expression.is_constant().then(|| expression.get_literal_value(None)).flatten();
-        if constant.is_some_and(|value| weight::containers(&value) > MAX_LITERAL) {
-            self.heavy.push(at);
         }
     }
 
@@ -239,6 +225,7 @@ mod tests {
         check("let b = a.rows.filter(|x| true);", Some(1));
         check("let b = a.get(1);", Some(1));
         check("a.sort();", Some(0));
+        check("a.index_of(|x| true);", Some(0));
         check("b + a[0] + a.x.y;", Some(1));
         check("b.push(a.x);", Some(1));
     }

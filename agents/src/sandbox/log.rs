@@ -12,11 +12,13 @@ pub(crate) struct PrintLog {
 }
 
 impl PrintLog {
+    /// Keeps a line, or as much of it as there is room for.
     pub(crate) fn push(&self, text: &str) {
-        let line: String = text.chars().flat_map(char::escape_default).take(MAX_LOG).collect();
-        let bytes = self.bytes.get() + line.len();
-        if bytes <= MAX_LOG {
-            self.bytes.set(bytes);
+        let room = MAX_LOG.saturating_sub(self.bytes.get());
+        if room > 0 {
+            let line: String = text.chars().flat_map(char::escape_default).take(room).collect();
+            // A line is something even when nothing is in it.
+            self.bytes.set(self.bytes.get() + line.len().max(1));
             self.lines.borrow_mut().push(line);
         }
     }

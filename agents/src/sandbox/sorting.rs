@@ -92,7 +92,8 @@ fn ordered(array: &Array, mut compare: impl FnMut(&Dynamic, &Dynamic) -> Outcome
         for pair in order.chunks(2 * run) {
             let (mut left, mut right) = pair.split_at(run.min(pair.len()));
             while let ([first, rest @ ..], [second, others @ ..]) = (left, right) {
-                if compare(&array[*first], &array[*second])? == Ordering::Greater {
+                // Asked this way around, "comes first" as a flag keeps the order of equals too.
+                if compare(&array[*second], &array[*first])? == Ordering::Less {
                     merged.push(*second);
                     right = others;
                 } else {
@@ -134,6 +135,8 @@ mod tests {
         check("[2.5, 1.5, 0.5].order(|x, y| x - y)", "[0.5, 1.5, 2.5]");
         check("[[2, 0], [1, 1], [2, 1]].order(|x, y| y[0] - x[0])", "[[2, 0], [2, 1], [1, 1]]");
         check("[1, 2, 3].order(|x, y| x > y)", "[3, 2, 1]");
+        check("[[1, 0], [0, 1], [1, 2]].order(|x, y| x[0] < y[0])", "[[0, 1], [1, 0], [1, 2]]");
+        check("[[1, 0], [0, 1], [1, 2]].order(|x, y| x[0] - y[0])", "[[0, 1], [1, 0], [1, 2]]");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use rhai::OptimizationLevel;
 
 use super::log::MAX_LOG;
 use super::*;
+use crate::draft::{Draft, When};
+use crate::library::Library;
 
 fn run(text: &str) -> Result<String, String> {
     let mut sandbox = Sandbox::new(&Packages::new(), HostOptions::default());
@@ -121,6 +123,45 @@ fn a_stop_that_a_native_swallows_is_still_a_stop() {
     assert!(sandbox.call((&ast, "f"), (), 2_000).is_ok());
     assert!(sandbox.call((&ast, "f"), (), 500).is_err());
     assert_eq!(sandbox.meter.stopped(), Some(Stop::Fuel));
+}
+
+/// Where a variable stands is told from the top of the scope: what is charged for must be the one that is copied.
+#[test]
+fn the_variable_that_is_copied_is_charged_for() {
+    let operations = |body: &str, copied: &str| {
+        let text = format!(
+            "//! name: x\n//! role: trader\n//! summary: s
+             fn first(x) {{ let cells = []; cells.pad(1000, x); cells }}
+             fn f() {{ let low = [1]; let large = first(1); let high = [2]; {body} }}
+             fn g(low, large, high) {{ let low = [low]; let kept = NAME; }}"
+        )
+        .replace("NAME", copied);
+        let library = Library::of_texts(&[("x.rhai", &text)]).unwrap();
+        let mut sandbox = Sandbox::new(&Packages::new(), HostOptions::default());
+        let draft = Draft::parse(&library, library.get("x").unwrap(), &mut sandbox.engine).unwrap();
+        let ast = draft.compile(&mut sandbox.engine).unwrap();
+        sandbox.watch(&draft.copies(When::Asked));
+        assert!(sandbox.call((&ast, "f"), (), CALL_FUEL).is_ok(), "{body}");
+        sandbox.meter.operations()
+    };
+    for body in [
+        "let kept = NAME;",
+        "let between = 1; { let inner = 2; let kept = NAME; }",
+        "for item in 0..1 { let kept = NAME; }",
+        "for (item, place) in low { let low = 1; let kept = NAME; }",
+        "if true { let a = 1; } let b = 2; let kept = [b, NAME];",
+        "switch low.len() { 1 => { let a = 1; let kept = NAME; } _ => () }",
+        "g(1, large, 2);",
+        "[1].map(|x| { let large = first(x); let high = 1; let kept = NAME; });",
+    ] {
+        let [low, large, high] = ["low", "large", "high"].map(|name| {
+            // A closure sees only its own.
+            let known = if body.starts_with("[1]") && name == "low" { "high" } else { name };
+            operations(body, known)
+        });
+        assert_eq!(low, high, "{body}");
+        assert_eq!(large, low + 31, "{body}: 16,064 bytes in portions of 512");
+    }
 }
 
 #[test]

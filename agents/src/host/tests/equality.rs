@@ -65,7 +65,7 @@ impl World {
     fn script(&self, checked: &Checked, backend: Backend) -> CohortScript {
         let around = Surroundings::of(&self.simulation);
         let (path, traders) = &self.scenario.cohorts[0];
-        let values = bind::values(around, &checked.declarations.params, (path, traders)).unwrap();
+        let values = bind::values(around, &checked.terms.declarations.params, (path, traders)).unwrap();
         let members = Members { first: 0, count: AGENTS, accounts: 2 };
         let view = (self.catalog.clone(), Names::of(around.directory));
         let options = HostOptions { backend, ..HostOptions::default() };
@@ -188,7 +188,7 @@ fn most_random_programs_are_lowered() {
             let Some(checked) = world.checked(&program) else { return };
             accepted += 1;
             lowered += world.script(&checked, Backend::Auto).lowered();
-            hooks += checked.reads.len();
+            hooks += checked.terms.reads.len();
         });
     }
     assert!(accepted >= 190, "{accepted} of 200 programs pass the checks");

@@ -86,7 +86,7 @@ pub fn ways(library: &Library, strategy: &Strategy, registry: &Registry) -> Resu
     let checked = check::checked(library, strategy, &catalog, (&Packages::new(), library.containment()))?;
     let (draft, declarations) = (&checked.draft, &checked.terms.declarations);
     // With as many accounts as an agent may have: how many it has, a scenario says.
-    let given = Given { draft, catalog: &catalog, declarations, accounts: u8::MAX, names: None };
+    let given = Given { draft, catalog: &catalog, declarations, accounts: u8::MAX, directory: None };
     let hooks = Hook::ALL.into_iter().filter(|hook| checked.terms.reads.contains_key(hook));
     let roots = hooks.map(|hook| (hook.name(), Root::Hook(hook)));
     let rule = strategy.card.decides.map(|kind| (kind.word(), Root::Rule(kind)));

@@ -2,6 +2,7 @@
 //! actions and functions. The checks, the runtime and its hints all read this one list.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use palisade_engine::action::{ArgKind, Receiver};
 use palisade_engine::registry::{Kind, Registry};
@@ -101,7 +102,7 @@ impl Members {
 /// The members of every record.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalog {
-    records: BTreeMap<Type, Members>,
+    records: Rc<BTreeMap<Type, Members>>,
 }
 
 impl Catalog {
@@ -210,16 +211,16 @@ impl Catalog {
             self.property(thing(kind), "name", name);
         }
         for record in [Type::Position, Type::Params, Type::Memory] {
-            self.records.entry(record).or_default();
+            Rc::make_mut(&mut self.records).entry(record).or_default();
         }
     }
 
     fn property(&mut self, record: Type, name: &'static str, property: Property) {
-        self.records.entry(record).or_default().properties.insert(name, property);
+        Rc::make_mut(&mut self.records).entry(record).or_default().properties.insert(name, property);
     }
 
     fn method(&mut self, record: Type, name: &'static str, method: Method) {
-        self.records.entry(record).or_default().methods.insert(name, method);
+        Rc::make_mut(&mut self.records).entry(record).or_default().methods.insert(name, method);
     }
 
     /// The members of a record.

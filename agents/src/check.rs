@@ -25,7 +25,7 @@ use crate::types::Type;
 
 /// A strategy without problems.
 pub(crate) struct Checked {
-    pub(crate) draft: Draft,
+    pub(crate) draft: Rc<Draft>,
     pub(crate) terms: Terms,
 }
 
@@ -107,7 +107,7 @@ fn misfit(hook: Hook, returns: Type) -> Option<&'static str> {
 /// Checks one strategy against everything the mechanisms declared; an empty list means that it can run.
 #[must_use]
 pub fn check(library: &Library, strategy: &Strategy, registry: &Registry) -> Vec<ScriptProblem> {
-    let catalog = Rc::new(Catalog::of(registry));
+    let catalog = Catalog::of(registry);
     checked(library, strategy, &catalog, (&Packages::new(), library.containment())).err().unwrap_or_default()
 }
 
@@ -138,7 +138,10 @@ pub(crate) fn checked(
         return Err(problems(&draft, findings));
     }
     let declarations = declarations(&draft, &mut sandbox).map_err(|problem| vec![problem])?;
-    Ok(Checked { draft, terms: Terms { declarations, reads, requires: strategy.card.requires.clone() } })
+    Ok(Checked {
+        draft: Rc::new(draft),
+        terms: Terms { declarations, reads, requires: strategy.card.requires.clone() },
+    })
 }
 
 /// What is certainly wrong with a script, and what its hooks read.

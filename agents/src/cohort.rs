@@ -7,24 +7,24 @@ use std::time::Instant;
 
 use palisade_engine::domain::AgentId;
 use palisade_engine::host::{Ask, Fault, Hook, Replies, Wake};
-use palisade_engine::registry::{Handle, Kind};
+use palisade_engine::registry::{Directory, Handle, Kind};
 use palisade_engine::view::Reads;
-use rhai::{AST, Dynamic, Map, Position};
+use rhai::{Dynamic, Map, Position};
 
 use crate::backend::Backend;
 use crate::catalog::Catalog;
 use crate::check::Checked;
-use crate::columnar::{Bound, CHUNK, Cells, Columnar, Given, Outcome, Root, Work};
+use crate::columnar::{Bound, CHUNK, Cells, Columnar, Outcome, Root, Work};
 use crate::constants;
-use crate::context::{self, Context, Draws, Names};
-use crate::declare::{Cell, Declarations};
-use crate::draft::{self, Draft, Places, When};
+use crate::context::{self, Draws};
+use crate::declare::Cell;
+use crate::draft::{self, Places};
 use crate::fault;
+use crate::interpreter::{Interpreter, Plan};
 use crate::problem::ScriptProblem;
-use crate::profile::{self, HookCost, LineCost, Tally};
-use crate::pure::number;
-use crate::records::{self, Me, Thing};
-use crate::sandbox::{CALL_FUEL, HostOptions, Packages, Sandbox, Stop};
+use crate::profile::{HookCost, LineCost};
+use crate::records::Thing;
+use crate::sandbox::{CALL_FUEL, HostOptions, Packages, Stop};
 use crate::state;
 use crate::trace::{self, TracedCall};
 
@@ -36,65 +36,10 @@ pub(crate) struct Members {
     pub(crate) accounts: u8,
 }
 
-/// What a strategy's engine is made from.
-struct Plan {
-    draft: Draft,
-    declarations: Declarations,
-    params: Vec<(String, Dynamic)>,
-    catalog: Catalog,
-    accounts: u8,
-    options: HostOptions,
-}
-
-impl Plan {
-    fn layout(&self) -> &[(String, Cell)] {
-        &self.declarations.memory
-    }
-
-    fn given<'a>(&'a self, names: Option<&'a Names>) -> Given<'a> {
-        let Self { draft, catalog, declarations, accounts, .. } = self;
-        Given { draft, catalog, declarations, accounts: *accounts, names }
-    }
-
-    /// The bound parameters as words.
-    fn words(&self) -> Rc<[u64]> {
-        let word = |(_, value): &(String, Dynamic)| match value.read_lock::<Thing>() {
-            Some(thing) => u64::from(thing.0.index),
-            None => number(value).unwrap_or(f64::NAN).to_bits(),
-        };
-        self.params.iter().map(word).collect()
-    }
-}
-
-/// An engine with the strategy in it, and what its functions share.
-struct Machine {
-    sandbox: Sandbox,
-    ast: AST,
-    context: Rc<Context>,
-    tally: Option<Rc<Tally>>,
-}
-
-impl Machine {
-    fn new(plan: &Plan, names: Names, packages: &Packages) -> Result<Self, ScriptProblem> {
-        let mut sandbox = Sandbox::new(packages, plan.options);
-        let context = Rc::new(Context::new(plan.catalog.clone(), names, plan.accounts));
-        records::register(&mut sandbox.engine, &context);
-        state::register_params(&mut sandbox.engine, plan.params.clone());
-        state::register_memory(&mut sandbox.engine, &context, plan.layout());
-        let tally = plan.options.profile.then(|| profile::register(&mut sandbox));
-        let ast = match tally {
-            Some(_) => plan.draft.compile_marked(&mut sandbox.engine)?,
-            None => plan.draft.compile(&mut sandbox.engine)?,
-        };
-        sandbox.watch(&plan.draft.copies(When::Asked));
-        Ok(Self { sandbox, ast, context, tally })
-    }
-}
-
 /// A cohort's strategy, ready to be asked.
 pub(crate) struct CohortScript {
     plan: Plan,
-    machine: Machine,
+    interpreter: Option<Rc<Interpreter>>,
     entries: [String; Hook::ALL.len()],
     places: Places,
     methods: Vec<&'static str>,
@@ -137,19 +82,23 @@ impl CohortScript {
         checked: &Checked,
         params: Vec<(String, Dynamic)>,
         members: Members,
-        (catalog, names): (Catalog, Names),
+        (catalog, directory): (Catalog, &Directory),
         (packages, options): (&Packages, HostOptions),
     ) -> Result<Self, ScriptProblem> {
         let methods = catalog.records().flat_map(|(_, members)| members.methods.keys().copied()).collect();
-        let (draft, declarations) = (checked.draft.clone(), checked.terms.declarations.clone());
-        let plan = Plan { draft, declarations, params, catalog, accounts: members.accounts, options };
+        let (draft, declarations) = (Rc::clone(&checked.draft), checked.terms.declarations.clone());
+        let (accounts, packages) = (members.accounts, packages.clone());
+        let plan = Plan { draft, declarations, params, catalog, accounts, packages, options };
         let mut columnar = [const { None }; Hook::ALL.len()];
         for hook in Hook::ALL.into_iter().filter(|hook| checked.terms.reads.contains_key(hook)) {
-            columnar[hook as usize] = options.backend.lowered(plan.given(Some(&names)), Root::Hook(hook))?;
+            columnar[hook as usize] = options.backend.lowered(plan.given(Some(directory)), Root::Hook(hook))?;
         }
+        let is_interpreted = |hook: &Hook| columnar[*hook as usize].is_none();
+        let interpreter =
+            checked.terms.reads.keys().any(is_interpreted).then(|| Interpreter::new(&plan).map(Rc::new)).transpose()?;
         let cell = |(_, cell): &(String, Cell)| vec![cell.word(); members.count as usize];
         Ok(Self {
-            machine: Machine::new(&plan, names, packages)?,
+            interpreter,
             entries: Hook::ALL.map(draft::entry),
             places: plan.draft.places(),
             memory: plan.layout().iter().map(cell).collect(),
@@ -188,8 +137,8 @@ impl CohortScript {
     }
 
     /// Supposes what the next calls draw: uniform and normal.
-    pub(crate) fn suppose_draws(&self, draws: [Option<f64>; 2]) {
-        self.machine.context.supposed.set(draws);
+    pub(crate) fn suppose_draws(&mut self, draws: [Option<f64>; 2]) {
+        self.interpreter().context.supposed.set(draws);
     }
 
     pub(crate) const fn wake(&self) -> Wake {
@@ -214,12 +163,14 @@ impl CohortScript {
 
     #[cfg(test)]
     pub(crate) fn engine(&mut self) -> &mut rhai::Engine {
-        &mut self.machine.sandbox.engine
+        drop(self.interpreter());
+        let interpreter = self.interpreter.as_mut().and_then(Rc::get_mut);
+        &mut interpreter.expect("nobody shares it").sandbox.engine
     }
 
     /// Takes what the strategy printed since the last call.
     pub(crate) fn take_log(&self) -> Vec<String> {
-        self.machine.sandbox.log.take()
+        self.interpreter.as_ref().map(|interpreter| interpreter.sandbox.log.take()).unwrap_or_default()
     }
 
     /// Asks every agent of the question.
@@ -228,7 +179,8 @@ impl CohortScript {
             return;
         }
         // What is supposed to be drawn, the interpreter alone knows.
-        let is_supposed = self.machine.context.supposed.get() != [None; 2];
+        let supposed = self.interpreter.as_ref().map(|interpreter| interpreter.context.supposed.get());
+        let is_supposed = supposed.is_some_and(|supposed| supposed != [None; 2]);
         match self.columnar[ask.hook as usize].take() {
             Some(mut columnar) => {
                 if is_supposed {
@@ -243,7 +195,7 @@ impl CohortScript {
     }
 
     fn ask_in_turn(&mut self, ask: &Ask<'_>, replies: &mut Replies) {
-        self.machine.context.begin(ask);
+        self.interpreter().context.begin(ask);
         for row in 0..ask.agents.len() {
             self.ask_one(ask, row, replies);
         }
@@ -270,11 +222,10 @@ impl CohortScript {
         let mut has_begun = false;
         for start in (0..ask.agents.len()).step_by(CHUNK) {
             let rows = start..ask.agents.len().min(start + CHUNK);
-            let started = self.machine.tally.is_some().then(Instant::now);
+            let started = self.plan.options.profile.then(Instant::now);
             let cells = Cells { columns: &self.memory, first: self.first };
-            let names = self.machine.context.names.borrow();
-            let outcome = columnar.run(&mut self.work, (&bound, cells), &rows, self.plan.given(Some(&names)));
-            drop(names);
+            let given = self.plan.given(Some(ask.directory));
+            let outcome = columnar.run(&mut self.work, (&bound, cells), &rows, given);
             let program = columnar.program();
             if let Some(started) = started {
                 charge(&mut self.costs, ask.hook, (rows.len(), program.len()), started);
@@ -284,7 +235,7 @@ impl CohortScript {
                 let agent = ask.agents[row];
                 if outcome == Outcome::Interpret || self.work.is_left(lane) || self.followed == Some(agent) {
                     if !std::mem::replace(&mut has_begun, true) {
-                        self.machine.context.begin(ask);
+                        self.interpreter().context.begin(ask);
                     }
                     self.ask_one(ask, row, replies);
                 } else if !self.disqualified.contains(&agent) {
@@ -298,6 +249,13 @@ impl CohortScript {
         }
     }
 
+    /// The interpreter, made now if it has not been.
+    fn interpreter(&mut self) -> Rc<Interpreter> {
+        let Self { interpreter, plan, .. } = self;
+        let new = || Rc::new(Interpreter::new(plan).expect("the strategy compiled when it was checked"));
+        Rc::clone(interpreter.get_or_insert_with(new))
+    }
+
     /// Asks one agent through the interpreter.
     fn ask_one(&mut self, ask: &Ask<'_>, row: usize, replies: &mut Replies) {
         let agent = ask.agents[row];
@@ -308,8 +266,9 @@ impl CohortScript {
         let key = ask.keys.get(row).copied().unwrap_or_default();
         let is_followed = self.followed == Some(agent);
         let before = if is_followed { self.words_of(agent) } else { Vec::new() };
+        let interpreter = self.interpreter();
         if is_followed {
-            self.machine.context.watch();
+            interpreter.context.watch();
         }
         let result = self.turn(ask.hook, (row, agent, key), Thing(subject));
         if is_followed {
@@ -318,20 +277,22 @@ impl CohortScript {
         }
         match result {
             Ok(value) => {
-                replies.intents.append(&mut self.machine.context.intents.borrow_mut());
+                replies.intents.append(&mut interpreter.context.intents.borrow_mut());
                 replies.values.extend(value.map(|value| (row, value)));
             }
             Err(Failed { place, message }) => {
                 let fault = Fault { agent: Some(agent), hook: ask.hook.name(), place, message };
-                if self.machine.sandbox.meter.stopped().is_some_and(Stop::is_backstop) {
+                if interpreter.sandbox.meter.stopped().is_some_and(Stop::is_backstop) {
                     self.tripped.get_or_insert_with(|| fault.clone());
                 }
                 replies.faults.push(fault);
             }
         }
-        if self.machine.sandbox.is_broken() {
-            self.disqualify(agent);
-            self.machine.context.begin(ask);
+        // What the engine was doing when it failed is lost: nothing of it is used again, and the agent not asked again.
+        if interpreter.sandbox.is_broken() {
+            self.disqualified.insert(agent);
+            self.interpreter = None;
+            self.interpreter().context.begin(ask);
         }
     }
 
@@ -348,15 +309,13 @@ impl CohortScript {
             operations: *operations,
             nanoseconds: *nanoseconds,
         };
-        let lines = self.machine.tally.as_ref().map(|tally| tally.lines(&files)).unwrap_or_default();
+        let lines = self
+            .interpreter
+            .as_ref()
+            .and_then(|interpreter| interpreter.tally.as_ref())
+            .map(|tally| tally.lines(&files))
+            .unwrap_or_default();
         (self.costs.iter().map(hook).collect(), lines)
-    }
-
-    /// What the engine was doing when it failed is lost: nothing of it is used again, and the agent not asked again.
-    fn disqualify(&mut self, agent: AgentId) {
-        self.disqualified.insert(agent);
-        let machine = Machine::new(&self.plan, Names::default(), &Packages::new());
-        self.machine = machine.expect("it was made from the same plan before");
     }
 
     /// From now on keeps what happens in the calls of one agent.
@@ -368,27 +327,23 @@ impl CohortScript {
         self.memory.iter().map(|column| column[(agent.0 - self.first) as usize]).collect()
     }
 
-    fn traced(&self, ask: &Ask<'_>, before: &[u64], result: &Result<Option<f64>, Failed>) -> TracedCall {
+    fn traced(&mut self, ask: &Ask<'_>, before: &[u64], result: &Result<Option<f64>, Failed>) -> TracedCall {
         let agent = self.followed.unwrap_or(AgentId(self.first));
-        let asked = if result.is_ok() { self.machine.context.intents.borrow().clone() } else { Vec::new() };
+        let interpreter = self.interpreter();
+        let Interpreter { context, sandbox, .. } = &*interpreter;
+        let asked = if result.is_ok() { context.intents.borrow().clone() } else { Vec::new() };
         let memory = self.plan.layout().iter().zip(before).zip(self.words_of(agent));
         TracedCall {
             step: ask.now.step,
             time: ask.now.time,
             hook: ask.hook,
-            subject: ask.subject.map(|subject| trace::name(&self.machine.context, subject)),
-            saw: self
-                .machine
-                .context
-                .take_seen()
-                .into_iter()
-                .map(|seen| trace::fact(&self.machine.context, seen))
-                .collect(),
+            subject: ask.subject.map(|subject| trace::name(context, subject)),
+            saw: context.take_seen().into_iter().map(|seen| trace::fact(context, seen)).collect(),
             memory: memory.map(|(((name, cell), before), after)| trace::kept(name, *cell, (*before, after))).collect(),
             asked,
             value: result.as_ref().ok().copied().flatten(),
             fault: result.as_ref().err().map(|Failed { place, message }| format!("{place}: {message}")),
-            operations: self.machine.sandbox.meter.operations(),
+            operations: sandbox.meter.operations(),
         }
     }
 
@@ -399,15 +354,12 @@ impl CohortScript {
         (row, agent, key): (usize, AgentId, u64),
         subject: Thing,
     ) -> Result<Option<f64>, Failed> {
-        self.machine.context.turn_to(
-            row,
-            agent,
-            key,
-            self.memory.iter().map(|column| column[(agent.0 - self.first) as usize]),
-        );
-        let Machine { sandbox, ast, tally, .. } = &self.machine;
+        let interpreter = self.interpreter();
+        let Interpreter { sandbox, context, tally, .. } = &*interpreter;
+        let place = (agent.0 - self.first) as usize;
+        context.turn_to(row, agent, key, self.memory.iter().map(|column| column[place]));
         let started = tally.is_some().then(Instant::now);
-        let result = sandbox.call((ast, &self.entries[hook as usize]), (Me, subject), CALL_FUEL);
+        let result = interpreter.call(&self.entries[hook as usize], subject);
         if let (Some(tally), Some(started)) = (tally, started) {
             tally.end(&sandbox.meter);
             let operations = usize::try_from(sandbox.meter.operations()).unwrap_or(usize::MAX);
@@ -423,8 +375,7 @@ impl CohortScript {
             Hook::Vote => self.vote(&value)?,
             Hook::Liquidate | Hook::Decide => None,
         };
-        let place = (agent.0 - self.first) as usize;
-        for (column, word) in self.memory.iter_mut().zip(&*self.machine.context.memory.borrow()) {
+        for (column, word) in self.memory.iter_mut().zip(&*context.memory.borrow()) {
             column[place] = *word;
         }
         Ok(value)

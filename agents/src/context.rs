@@ -26,12 +26,6 @@ pub(crate) const MAX_ACTIONS: usize = 64;
 pub(crate) struct Names([Vec<ImmutableString>; Kind::ALL.len()]);
 
 impl Names {
-    pub(crate) fn of(directory: &Directory) -> Self {
-        let mut names = Self::default();
-        names.follow(directory);
-        names
-    }
-
     /// Adds what came into being since.
     fn follow(&mut self, directory: &Directory) {
         for kind in Kind::ALL {
@@ -127,10 +121,10 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(catalog: Catalog, names: Names, accounts: u8) -> Self {
+    pub(crate) fn new(catalog: Catalog, accounts: u8) -> Self {
         Self {
             catalog,
-            names: RefCell::new(names),
+            names: RefCell::default(),
             accounts,
             memory: RefCell::default(),
             intents: RefCell::default(),

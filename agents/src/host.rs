@@ -1,6 +1,7 @@
 //! The engine's host in Rhai: one checked strategy per cohort, asked in its own sandbox. It lives on one thread.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use palisade_engine::domain::{AgentId, CohortId, Cohorts};
 use palisade_engine::host::{Ask, Fault, Hook, Host, Replies, Wake};
@@ -12,7 +13,6 @@ use crate::bind::{self, Surroundings};
 use crate::catalog::Catalog;
 use crate::check::{self, Checked, Terms};
 use crate::cohort::{CohortScript, Members};
-use crate::context::Names;
 use crate::draft::Draft;
 use crate::library::{Library, UnknownStrategy};
 use crate::measure::Measures;
@@ -74,7 +74,7 @@ impl ScriptHost {
                 .and_then(|()| bind::values(around, params, (path, cohort)));
             match values {
                 Ok(values) => {
-                    let view = (catalog.clone(), Names::of(around.directory));
+                    let view = (catalog.clone(), around.directory);
                     scripts.push(CohortScript::new(strategy, values, members, view, (&packages, options))?);
                 }
                 Err(error) => missing.push(error),
@@ -213,7 +213,7 @@ fn check_all<'a>(
         };
         let found = match sound.0.get(&cohort.strategy) {
             Some(terms) => Draft::parse(library, strategy, &mut Sandbox::parser())
-                .map(|draft| Checked { draft, terms: terms.clone() }),
+                .map(|draft| Checked { draft: Rc::new(draft), terms: terms.clone() }),
             None => check::checked(library, strategy, catalog, packages),
         };
         match found {

@@ -19,6 +19,7 @@ mod fault;
 mod flow;
 mod host;
 mod infer;
+mod interpreter;
 mod library;
 mod measure;
 mod natives;

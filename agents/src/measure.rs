@@ -15,7 +15,7 @@ use rhai::{AST, Dynamic, Position};
 use crate::card::Card;
 use crate::catalog::Catalog;
 use crate::check;
-use crate::context::{Context, Names};
+use crate::context::Context;
 use crate::draft::{Draft, Places, When};
 use crate::fault;
 use crate::library::{Library, Shelf, Strategy};
@@ -190,8 +190,7 @@ fn misnamed(key: &str, name: &str, taken: &[&str]) -> Option<SetupError> {
 impl Workshop {
     fn new(simulation: &Simulation, (packages, options): (&Packages, HostOptions)) -> Self {
         let catalog = Catalog::of(simulation.registry());
-        let names = Names::of(simulation.world().resource::<Directory>());
-        let context = Rc::new(Context::new(catalog.clone(), names, 0));
+        let context = Rc::new(Context::new(catalog.clone(), 0));
         let mut sandbox = Sandbox::new(packages, options);
         records::register(&mut sandbox.engine, &context);
         Self { library: Library::default(), catalog, context, sandbox }

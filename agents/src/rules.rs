@@ -104,7 +104,7 @@ pub(crate) fn take_faults() -> Vec<Fault> {
 /// What lowering a rule looks at: nothing of the world.
 fn given<T>(draft: &Draft, work: impl FnOnce(Given<'_>) -> T) -> T {
     let (catalog, declarations) = (Catalog::default(), Declarations::default());
-    work(Given { draft, catalog: &catalog, declarations: &declarations, accounts: 0, names: None })
+    work(Given { draft, catalog: &catalog, declarations: &declarations, accounts: 0, directory: None })
 }
 
 fn rows(columns: &[&[f64]]) -> usize {

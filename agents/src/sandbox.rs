@@ -4,7 +4,7 @@
 //! to be run again at every upgrade. What is left out (sleep, exit, eval, files, time, parse_json) is never registered: a
 //! disabled symbol is only a check of the parser.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -48,8 +48,11 @@ pub(crate) const REMOVED: [&str; 2] = ["to_blob", "to_json"];
 
 pub(crate) type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
-/// The function packages, built once and shared by a host's engines.
-pub(crate) struct Packages {
+/// The function packages, built when the first engine needs them and shared by all engines of a host.
+#[derive(Clone)]
+pub(crate) struct Packages(Rc<OnceCell<Built>>);
+
+struct Built {
     arithmetic: ArithmeticPackage,
     logic: LogicPackage,
     strings: BasicStringPackage,
@@ -64,7 +67,11 @@ impl Packages {
     pub(crate) fn new() -> Self {
         // Refused once the first engine of the process has been made, which then has this seed already.
         let _ = rhai::config::hashing::set_hashing_seed(Some(HASHING_SEED));
-        Self {
+        Self(Rc::default())
+    }
+
+    fn register(&self, engine: &mut Engine) {
+        let built = self.0.get_or_init(|| Built {
             arithmetic: ArithmeticPackage::new(),
             logic: LogicPackage::new(),
             strings: BasicStringPackage::new(),
@@ -73,18 +80,15 @@ impl Packages {
             arrays: BasicArrayPackage::new(),
             maps: BasicMapPackage::new(),
             math: BasicMathPackage::new(),
-        }
-    }
-
-    fn register(&self, engine: &mut Engine) {
-        self.arithmetic.register_into_engine(engine);
-        self.logic.register_into_engine(engine);
-        self.strings.register_into_engine(engine);
-        self.more_strings.register_into_engine(engine);
-        self.iterators.register_into_engine(engine);
-        self.arrays.register_into_engine(engine);
-        self.maps.register_into_engine(engine);
-        self.math.register_into_engine(engine);
+        });
+        built.arithmetic.register_into_engine(engine);
+        built.logic.register_into_engine(engine);
+        built.strings.register_into_engine(engine);
+        built.more_strings.register_into_engine(engine);
+        built.iterators.register_into_engine(engine);
+        built.arrays.register_into_engine(engine);
+        built.maps.register_into_engine(engine);
+        built.math.register_into_engine(engine);
     }
 }
 

@@ -10,7 +10,7 @@ use rhai::{Array, Dynamic, FnPtr, FuncMetadata, ImmutableString, Map};
 
 use crate::cases::{self, Answer, Example};
 use crate::catalog::Catalog;
-use crate::context::{Context, Names};
+use crate::context::Context;
 use crate::declare::{self, Declared};
 use crate::portion::Portion;
 use crate::records::{self, Account, Me, Position, Rng, Thing};
@@ -31,7 +31,7 @@ type Callable = BTreeMap<(String, Vec<&'static str>), String>;
 
 fn callable(registry: &Registry) -> Callable {
     let mut sandbox = Sandbox::new(&Packages::new(), HostOptions::default());
-    let context = Rc::new(Context::new(Catalog::of(registry), Names::default(), 1));
+    let context = Rc::new(Context::new(Catalog::of(registry), 1));
     records::register(&mut sandbox.engine, &context);
     declare::register(&mut sandbox.engine);
     cases::register(&mut sandbox.engine);

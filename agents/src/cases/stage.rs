@@ -19,7 +19,6 @@ use crate::bind::{self, Surroundings};
 use crate::catalog::Catalog;
 use crate::check::Checked;
 use crate::cohort::{CohortScript, Members};
-use crate::context::Names;
 use crate::pure::number;
 use crate::sandbox::{HostOptions, Packages};
 
@@ -182,7 +181,7 @@ impl Stage {
         let around = Surroundings::of(&self.simulation);
         let values = bind::values(around, &checked.terms.declarations.params, ("example", &cohort));
         let values = values.map_err(|error| error.to_string())?;
-        let view = (catalog.clone(), Names::of(around.directory));
+        let view = (catalog.clone(), around.directory);
         CohortScript::new(checked, values, self.members, view, packages).map_err(|problem| problem.to_string())
     }
 

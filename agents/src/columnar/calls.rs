@@ -184,9 +184,9 @@ impl Lowering<'_> {
         let (Some(kind), [Expr::StringConstant(wanted, _)]) = (kind, &*call.args) else {
             return self.refuse(at, format!("`.{name}(…)` (bind the thing as a parameter)"));
         };
-        let names = self.given.names.map(|names| names.all(kind));
-        let place = names.and_then(|names| names.iter().position(|name| name == wanted));
-        match (names, place.and_then(|place| i64::try_from(place).ok())) {
+        let directory = self.given.directory;
+        let place = directory.and_then(|directory| directory.find(kind, wanted));
+        match (directory, place.and_then(|place| i64::try_from(place).ok())) {
             (Some(_), None) => self.failing(Val::Thing(kind, Reg(0))),
             (_, place) => Ok(Val::Thing(kind, self.build.int(place.unwrap_or(0)))),
         }

@@ -2,7 +2,7 @@
 //! agents that take it, and what it changed is chosen by mask where the sides meet; a call is lowered where it stands.
 
 use palisade_engine::host::Hook;
-use palisade_engine::registry::Kind;
+use palisade_engine::registry::{Directory, Kind};
 use palisade_engine::rule::{Answers, RuleKind};
 use rhai::{ASTFlags, Expr, FlowControl, ImmutableString, OpAssignment, Position, Stmt};
 
@@ -11,7 +11,7 @@ use super::code::{Answer, Bank, Code, Comparison, IntBinary, List, Logic, Op, Re
 use super::value::Val;
 use crate::catalog::Catalog;
 use crate::constants;
-use crate::context::{MAX_ACTIONS, Names};
+use crate::context::MAX_ACTIONS;
 use crate::declare::{Cell, Declarations, ParamKind};
 use crate::draft::Draft;
 use crate::sandbox::CALL_FUEL;
@@ -34,7 +34,7 @@ pub(crate) struct Given<'a> {
     pub(crate) declarations: &'a Declarations,
     pub(crate) accounts: u8,
     /// The names of things, where there is a world already.
-    pub(crate) names: Option<&'a Names>,
+    pub(crate) directory: Option<&'a Directory>,
 }
 
 /// What is lowered.

@@ -12,7 +12,6 @@ use super::votes::{ONE, TWO, ballot};
 use super::*;
 use crate::backend::Backend;
 use crate::cohort::Members;
-use crate::context::Names;
 use crate::sandbox::Packages;
 
 mod generator;
@@ -67,7 +66,7 @@ impl World {
         let (path, traders) = &self.scenario.cohorts[0];
         let values = bind::values(around, &checked.terms.declarations.params, (path, traders)).unwrap();
         let members = Members { first: 0, count: AGENTS, accounts: 2 };
-        let view = (self.catalog.clone(), Names::of(around.directory));
+        let view = (self.catalog.clone(), around.directory);
         let options = HostOptions { backend, ..HostOptions::default() };
         CohortScript::new(checked, values, members, view, (&self.packages, options)).unwrap()
     }

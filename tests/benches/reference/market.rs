@@ -1,4 +1,6 @@
 //! The market of the reference workload, what it does with one trader, and the strategy. No traders are kept here.
+//!
+//! What is done for each trader is inlined by order, so that plain Rust, which ratios are taken to, is as fast as it gets.
 
 use crate::random::{Stream, sum, uniform};
 
@@ -30,6 +32,7 @@ pub(crate) struct Market {
 }
 
 /// What the strategy does: the part that the user of a framework writes.
+#[inline(always)]
 #[must_use]
 pub(crate) fn decide(price: f64, ret: f64, (margin, pos, thr): (f64, f64, f64)) -> f64 {
     let leverage = pos.abs() * price / margin;
@@ -63,6 +66,7 @@ impl Market {
     }
 
     /// A trader's profit is settled; who lacks margin makes way for somebody new.
+    #[inline(always)]
     pub(crate) fn settle(&mut self, (margin, pos): (&mut f64, &mut f64), (trader, step): (usize, u64)) {
         *margin += *pos * (self.oracle - self.last);
         if *pos != 0.0 && *margin < self.mmr * pos.abs() * self.oracle {
@@ -73,6 +77,7 @@ impl Market {
     }
 
     /// A trader changes its position by `size` and pays the fee for it.
+    #[inline(always)]
     pub(crate) fn trade(&mut self, (margin, pos): (&mut f64, &mut f64), size: f64) {
         *pos += size;
         let fee = FEE * size.abs() * self.oracle;
@@ -122,6 +127,7 @@ pub(crate) const ENTRY: [Stream; 3] = [Stream::Margin, Stream::Leverage, Stream:
 const REENTRY: [Stream; 3] = [Stream::NewMargin, Stream::NewLeverage, Stream::NewSide];
 
 /// Collateral and position of somebody new.
+#[cold]
 pub(crate) fn entrant((a, b): (u64, u64), price: f64, [margin, leverage, side]: [Stream; 3]) -> (f64, f64) {
     let margin = 100.0 + 900.0 * uniform(margin, a, b);
     let leverage = 1.0 + 29.0 * uniform(leverage, a, b);
@@ -130,6 +136,7 @@ pub(crate) fn entrant((a, b): (u64, u64), price: f64, [margin, leverage, side]: 
 }
 
 /// Millionths, rounded.
+#[inline(always)]
 #[allow(clippy::cast_possible_truncation)]
 fn micros(value: f64) -> i64 {
     (value * 1e6 + 0.5).floor() as i64

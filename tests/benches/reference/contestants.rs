@@ -6,7 +6,7 @@ use cpu_time::ThreadTime;
 use palisade_engine::host::Host;
 use palisade_engine::registry::Registry;
 
-use crate::hosts::{NativeHost, scripted, simulation};
+use crate::hosts::{Form, NativeHost, scripted, simulation};
 use crate::lean::Lean;
 use crate::mechanism;
 use crate::workload::{Digest, Workload};
@@ -36,7 +36,7 @@ impl Contestant {
 #[must_use]
 pub(crate) fn all(traders: u32) -> Vec<Contestant> {
     let registry = simulation(0).registry().clone();
-    let native = NativeHost::new(&registry);
+    let [native, batches] = [Form::Intents, Form::Batch].map(|form| NativeHost::new(&registry, form));
     vec![
         Contestant::new("plain", move |steps| {
             let mut plain = Workload::new(traders);
@@ -45,9 +45,12 @@ pub(crate) fn all(traders: u32) -> Vec<Contestant> {
         }),
         lean("seam native", (traders, usize::MAX), &registry, native),
         lean("seam native chunked", (traders, CHUNK), &registry, native),
+        lean("seam native in batches", (traders, usize::MAX), &registry, batches),
+        lean("seam native in batches chunked", (traders, CHUNK), &registry, batches),
         lean("seam scripted", (traders, usize::MAX), &registry, scripted(traders)),
         lean("seam scripted chunked", (traders, CHUNK), &registry, scripted(traders)),
         engine("engine native", traders, native),
+        engine("engine native in batches", traders, batches),
         engine("engine scripted", traders, scripted(traders)),
     ]
 }

@@ -5,7 +5,7 @@ use bevy_ecs::prelude::World;
 use palisade_engine::action::{ActionId, Args, Intent};
 use palisade_engine::clock::Now;
 use palisade_engine::domain::{AgentId, CohortId};
-use palisade_engine::host::{Ask, Hook, Host, Replies};
+use palisade_engine::host::{Ask, BatchArg, BatchRows, Hook, Host, Replies};
 use palisade_engine::registry::{Directory, Kind, Registry};
 use palisade_engine::rng::Streams;
 use palisade_engine::view::{Asked, Columns, Public, Reads};
@@ -56,6 +56,7 @@ impl Lean {
             self.change(|all| all.settle(first..last, step));
             self.ask(host, (first, last), (&public, step));
             self.trade();
+            self.trade_batches(first);
             first = last;
         }
         self.change(|all| all.vote(step));
@@ -91,6 +92,22 @@ impl Lean {
             }
         });
         self.replies.intents = intents;
+    }
+
+    /// Batches are taken column by column where all agents have a number, which is what they are for.
+    fn trade_batches(&mut self, first: usize) {
+        let (batches, trade) = (std::mem::take(&mut self.replies.batches), self.trade);
+        self.change(|all| {
+            for batch in batches.iter().filter(|batch| batch.action == trade) {
+                let Some(BatchArg::Numbers(sizes)) = &batch.args[0] else { continue };
+                match &batch.rows {
+                    BatchRows::All => all.trade_all(first, sizes),
+                    BatchRows::Some(rows) => {
+                        rows.iter().zip(sizes).for_each(|(row, size)| all.trade(first + *row as usize, *size));
+                    }
+                }
+            }
+        });
     }
 
     fn change(&mut self, system: impl FnOnce(&mut Workload)) {

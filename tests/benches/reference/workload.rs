@@ -80,6 +80,14 @@ impl Workload {
         self.market.trade((&mut self.margin[trader], &mut self.pos[trader]), size);
     }
 
+    /// Neighbors trade, from trader `first` on.
+    pub(crate) fn trade_all(&mut self, first: usize, sizes: &[f64]) {
+        let columns = self.margin[first..].iter_mut().zip(&mut self.pos[first..]);
+        for (columns, size) in columns.zip(sizes) {
+            self.market.trade(columns, *size);
+        }
+    }
+
     /// A trader's collateral and position and the market, for [`Self::restore`].
     #[must_use]
     pub(crate) fn image(&self, trader: usize) -> (f64, f64, Market) {

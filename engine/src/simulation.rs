@@ -232,6 +232,7 @@ impl Simulation {
             directory: world.resource::<Directory>(),
         };
         host.ask(&ask, &mut replies);
+        replies.unpack(&inquiry.agents);
         manners.asked += inquiry.agents.len() as u64;
         manners.faults += replies.faults.len() as u64;
         #[allow(clippy::cast_precision_loss)]

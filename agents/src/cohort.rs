@@ -14,7 +14,7 @@ use rhai::{Dynamic, Map, Position};
 use crate::backend::Backend;
 use crate::catalog::Catalog;
 use crate::check::Checked;
-use crate::columnar::{Bound, CHUNK, Cells, Columnar, Outcome, Root, Work};
+use crate::columnar::{Batches, Bound, CHUNK, Cells, Columnar, Outcome, Root, Work};
 use crate::constants;
 use crate::context::{self, Draws};
 use crate::declare::Cell;
@@ -219,33 +219,59 @@ impl CohortScript {
             draws: Draws::of(ask),
             arguments: &[],
         };
-        let mut has_begun = false;
+        let (mut has_begun, mut batches) = (false, Some(Batches::default()));
         for start in (0..ask.agents.len()).step_by(CHUNK) {
             let rows = start..ask.agents.len().min(start + CHUNK);
             let started = self.plan.options.profile.then(Instant::now);
             let cells = Cells { columns: &self.memory, first: self.first };
             let given = self.plan.given(Some(ask.directory));
+            let before = columnar.current();
             let outcome = columnar.run(&mut self.work, (&bound, cells), &rows, given);
             let program = columnar.program();
             if let Some(started) = started {
                 charge(&mut self.costs, ask.hook, (rows.len(), program.len()), started);
             }
+            let stays: Vec<bool> = rows
+                .clone()
+                .map(|row| {
+                    let agent = ask.agents[row];
+                    outcome == Outcome::Interpret
+                        || self.work.is_left(row - start)
+                        || self.followed == Some(agent)
+                        || self.disqualified.contains(&agent)
+                })
+                .collect();
+            let is_whole = !stays.contains(&true);
+            let has_changed = start > 0 && before != columnar.current();
+            if let Some(gathered) = batches.as_mut().filter(|_| !is_whole || has_changed || !program.is_batchable()) {
+                replies.batches.extend(gathered.take(start, ask.agents.len()));
+                replies.unpack(ask.agents);
+                batches = None;
+            }
+            if let Some(batches) = &mut batches {
+                self.work.gather(program, &rows, batches);
+            }
+            self.work.remember(program, (&bound, self.first), &rows, (&mut self.memory, |lane| stays[lane]));
+            if is_whole && batches.is_some() && !program.answers() {
+                continue;
+            }
             for row in rows.clone() {
                 let lane = row - start;
-                let agent = ask.agents[row];
-                if outcome == Outcome::Interpret || self.work.is_left(lane) || self.followed == Some(agent) {
+                if stays[lane] {
                     if !std::mem::replace(&mut has_begun, true) {
                         self.interpreter().context.begin(ask);
                     }
                     self.ask_one(ask, row, replies);
-                } else if !self.disqualified.contains(&agent) {
-                    self.work.intents(program, &bound, (lane, row), &mut replies.intents);
-                    replies.values.extend(self.work.answer(program, &bound, (lane, row)).map(|value| (row, value)));
-                    for (cell, word) in self.work.memory(program, &bound, (lane, row)) {
-                        self.memory[cell][(agent.0 - self.first) as usize] = word;
-                    }
+                    continue;
                 }
+                if batches.is_none() {
+                    self.work.intents(program, &bound, (lane, row), &mut replies.intents);
+                }
+                replies.values.extend(self.work.answer(program, &bound, (lane, row)).map(|value| (row, value)));
             }
+        }
+        if let Some(mut batches) = batches {
+            replies.batches.extend(batches.take(ask.agents.len(), ask.agents.len()));
         }
     }
 

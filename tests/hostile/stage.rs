@@ -179,6 +179,7 @@ impl Host for Watched {
     fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies) {
         let start = Instant::now();
         self.host.ask(ask, replies);
+        replies.unpack(ask.agents);
         if Some(ask.cohort) == self.hostile {
             self.played.slowest = self.played.slowest.max(start.elapsed());
             let faults = replies.faults.iter().map(|fault| format!("{}: {}", fault.place, fault.message));

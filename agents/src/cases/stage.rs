@@ -150,6 +150,7 @@ impl Stage {
         };
         let mut replies = Replies::default();
         script.ask(&ask, &mut replies);
+        replies.unpack(&agents);
         if let Some(fault) = replies.faults.first() {
             return Ok(Err(format!("{}: {}", fault.place, fault.message)));
         }

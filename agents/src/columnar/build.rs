@@ -58,6 +58,12 @@ impl Builder {
         u32::try_from(self.ops.len()).unwrap_or(u32::MAX)
     }
 
+    /// Takes back the last actions, from the site at a place on.
+    pub(super) fn forget_acts(&mut self, from: usize) {
+        let acts = self.ops.iter_mut().filter(|op| matches!(op, Op::Act(site) if *site >= from));
+        acts.for_each(|op| *op = Op::Nothing);
+    }
+
     pub(super) fn replace(&mut self, reg: Reg, op: Op) {
         self.ops[reg.place()] = op;
     }

@@ -7,7 +7,7 @@ use palisade_engine::rule::{Answers, RuleKind};
 use rhai::{ASTFlags, Expr, FlowControl, ImmutableString, OpAssignment, Position, Stmt};
 
 use super::build::{Builder, MAX_OPS};
-use super::code::{Answer, Bank, Code, Comparison, IntBinary, List, Logic, Op, Reg, Site, Test};
+use super::code::{Answer, Arg, Bank, Code, Comparison, IntBinary, List, Logic, Op, Reg, Site, Test};
 use super::value::Val;
 use crate::catalog::Catalog;
 use crate::constants;
@@ -442,12 +442,17 @@ impl Lowering<'_> {
         let live = self.live;
         let takers = [self.build.logic(Logic::And, live, condition), self.build.logic(Logic::AndNot, live, condition)];
         let (before, region) = (self.state.clone(), self.region);
+        let sites = self.sites.len();
         let first = self.side(takers[0], returns, one)?;
+        let between = self.sites.len();
         let changed = std::mem::replace(&mut self.state, before.clone());
         let second = self.side(takers[1], returns, two)?;
         self.region = region;
         let sides = [changed, std::mem::replace(&mut self.state, before)];
         self.meet((live, takers), sides);
+        if between == sites + 1 && self.sites.len() == between + 1 {
+            self.join_sites(live, takers);
+        }
         self.live = match (first.1 == takers[0], second.1 == takers[1]) {
             (true, true) => live,
             _ => {
@@ -462,6 +467,48 @@ impl Lowering<'_> {
             (_, Some(false)) => first.0,
             _ => self.choose(takers[0], first.0, second.0),
         })
+    }
+
+    /// Where both sides ask for the same action, it is one: of the one or the other argument.
+    fn join_sites(&mut self, live: Reg, takers: [Reg; 2]) {
+        let [.., one, two] = &self.sites[..] else { return };
+        let (one, two) = (one.clone(), two.clone());
+        if (one.action, one.account) != (two.action, two.account) {
+            return;
+        }
+        let choose = |(one, two): (&Arg, &Arg)| match (*one, *two) {
+            (one, two) if one == two => Some((one, None)),
+            (Arg::Number(one), Arg::Number(two)) => Some((Arg::Number(one), Some(two))),
+            (Arg::Fraction(one), Arg::Fraction(two)) => Some((Arg::Fraction(one), Some(two))),
+            (Arg::Thing(first, one), Arg::Thing(second, two)) if first == second => {
+                Some((Arg::Thing(first, one), Some(two)))
+            }
+            _ => None,
+        };
+        let Some(chosen) = one.args.iter().zip(&two.args).map(choose).collect::<Option<Vec<_>>>() else { return };
+        let mut select = |one, two: Option<Reg>| match two {
+            Some(two) => self.build.emit(Op::Select(takers[0], one, two)),
+            None => one,
+        };
+        let args = chosen.into_iter().map(|(arg, two)| match arg {
+            Arg::Number(one) => Arg::Number(select(one, two)),
+            Arg::Fraction(one) => Arg::Fraction(select(one, two)),
+            Arg::Thing(kind, one) => Arg::Thing(kind, select(one, two)),
+            Arg::All => Arg::All,
+        });
+        let args = args.collect();
+        let mask = if (one.mask, two.mask) == (takers[0], takers[1]) {
+            live
+        } else {
+            // What a side that was passed over says is void.
+            let one = self.build.logic(Logic::And, takers[0], one.mask);
+            let two = self.build.logic(Logic::And, takers[1], two.mask);
+            self.build.logic(Logic::Or, one, two)
+        };
+        let before = self.sites.len() - 2;
+        self.build.forget_acts(before);
+        self.sites.truncate(before);
+        self.site(Site { args, mask, ..one });
     }
 
     /// One side of a branch, passed over when nobody takes it: its value, and who is left at its end.

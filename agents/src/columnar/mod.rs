@@ -15,4 +15,4 @@ mod value;
 mod work;
 
 pub(crate) use lower::{Given, Root, Unsupported};
-pub(crate) use work::{Bound, CHUNK, Cells, Columnar, Outcome, Work};
+pub(crate) use work::{Batches, Bound, CHUNK, Cells, Columnar, Outcome, Work};

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use palisade_engine::action::{ActionId, Actor, Intent, MAX_ARGS, Value};
 use palisade_engine::domain::AgentId;
+use palisade_engine::host::{Batch, BatchArg, BatchRows};
 use palisade_engine::math::oracle::weighted_lower_quantile;
 use palisade_engine::registry::{Handle, Kind};
 use palisade_engine::rng::Stream;
@@ -27,12 +28,32 @@ const NAN: [f64; CHUNK] = [f64::NAN; CHUNK];
 pub(crate) struct Program {
     code: Code,
     layout: Layout,
+    is_batchable: bool,
 }
 
 impl Program {
     fn new(given: Given<'_>, root: Root, rounds: Vec<u32>) -> Lowered<Self> {
         let code = lower::lower(given, root, rounds)?;
-        Ok(Self { layout: Layout::of(&code), code })
+        let layout = Layout::of(&code);
+        let place = |reg: &Reg| layout.places[reg.place()];
+        let fits = |arg: &Arg| match arg {
+            Arg::Number(reg) => !matches!(place(reg), Place::Input(_)),
+            Arg::Thing(_, reg) => place(reg) == Place::Word,
+            Arg::All => true,
+            Arg::Fraction(_) => false,
+        };
+        let is_batchable = code.sites.iter().flat_map(|site| &site.args).all(fits);
+        Ok(Self { layout, code, is_batchable })
+    }
+
+    /// Whether its actions can be put as batches: columns of numbers, and things and portions that all have in common.
+    pub(crate) const fn is_batchable(&self) -> bool {
+        self.is_batchable
+    }
+
+    /// Whether the hook returns anything.
+    pub(crate) const fn answers(&self) -> bool {
+        self.code.answer.is_some()
     }
 
     /// Operations of the program.
@@ -92,6 +113,11 @@ pub(crate) enum Outcome {
 impl Columnar {
     pub(crate) fn new(given: Given<'_>, root: Root) -> Lowered<Self> {
         Ok(Self { root, programs: vec![Program::new(given, root, Vec::new())?], current: 0 })
+    }
+
+    /// Which program is in use.
+    pub(crate) const fn current(&self) -> usize {
+        self.current
     }
 
     /// The program in use.
@@ -289,6 +315,32 @@ fn logic(out: &mut [u64], op: Logic, one: Each<'_, u64>, two: Each<'_, u64>) {
     loops!(And, Or, AndNot, Xor);
 }
 
+/// The actions of the chunks of a question so far, a batch for each site; one of all agents means all so far.
+#[derive(Default)]
+pub(crate) struct Batches(Vec<Option<Batch>>);
+
+impl Batches {
+    /// The batches, when `rows` of the question have been gathered.
+    pub(crate) fn take(&mut self, rows: usize, asked: usize) -> impl Iterator<Item = Batch> {
+        let mut batches = std::mem::take(&mut self.0);
+        if rows < asked {
+            batches.iter_mut().flatten().for_each(|batch| narrow(batch, rows));
+        }
+        batches.into_iter().flatten()
+    }
+}
+
+/// A batch of all agents before a row is one of those agents.
+fn narrow(batch: &mut Batch, row: usize) {
+    if batch.rows == BatchRows::All {
+        batch.rows = BatchRows::Some((0..row).filter_map(|row| u32::try_from(row).ok()).collect());
+    }
+}
+
+fn thing(kind: Kind, place: i64) -> Value {
+    Value::Handle(Handle { kind, index: u32::try_from(place).unwrap_or(u32::MAX) })
+}
+
 /// One chunk on its way through a program.
 struct Run<'r, 'a> {
     work: &'r mut Work,
@@ -364,21 +416,24 @@ impl Work {
         self.flag_at(program, answer.mask, lane).then(|| self.float_at(program, bound, (answer.value, lane, row)))
     }
 
-    /// The cells of an agent of the chunk that may be others now.
-    pub(crate) fn memory<'w>(
-        &'w self,
-        program: &'w Program,
-        bound: &'w Bound<'_>,
-        (lane, row): (usize, usize),
-    ) -> impl Iterator<Item = (usize, u64)> + 'w {
-        program.code.memory.iter().map(move |(cell, reg)| {
-            let word = match program.code.shapes[reg.place()].bank {
-                Bank::Float => Cell::Float(self.float_at(program, bound, (*reg, lane, row))).word(),
-                Bank::Int => Cell::Int(self.int_at(program, *reg, lane)).word(),
-                Bank::Flag => Cell::Flag(self.flag_at(program, *reg, lane)).word(),
-            };
-            (*cell, word)
-        })
+    /// Writes what agents of the chunk remember now, of those that `stays` does not pick by their lane.
+    pub(crate) fn remember(
+        &self,
+        program: &Program,
+        (bound, first): (&Bound<'_>, u32),
+        rows: &Range<usize>,
+        (memory, stays): (&mut [Vec<u64>], impl Fn(usize) -> bool),
+    ) {
+        for (cell, reg) in &program.code.memory {
+            let column = &mut memory[*cell];
+            for (lane, row) in rows.clone().enumerate().filter(|(lane, _)| !stays(*lane)) {
+                column[(bound.agents[row].0 - first) as usize] = match program.code.shapes[reg.place()].bank {
+                    Bank::Float => Cell::Float(self.float_at(program, bound, (*reg, lane, row))).word(),
+                    Bank::Int => Cell::Int(self.int_at(program, *reg, lane)).word(),
+                    Bank::Flag => Cell::Flag(self.flag_at(program, *reg, lane)).word(),
+                };
+            }
+        }
     }
 
     /// What an agent of the chunk asks for, in order.
@@ -396,6 +451,64 @@ impl Work {
         }
     }
 
+    /// Adds the actions of a chunk to those of the chunks before it.
+    pub(crate) fn gather(&self, program: &Program, rows: &Range<usize>, batches: &mut Batches) {
+        batches.0.resize(program.code.sites.len(), None);
+        for ((site, acted), batch) in program.code.sites.iter().zip(&self.acted).zip(&mut batches.0) {
+            if !acted {
+                batch.iter_mut().for_each(|batch| narrow(batch, rows.start));
+                continue;
+            }
+            let batch = batch.get_or_insert_with(|| self.batch(program, site, rows.start));
+            let mask = match program.layout.places[site.mask.place()] {
+                Place::Column(column) => Some(&self.flags.columns[column][..rows.len()]),
+                _ if self.words[site.mask.place()] == 0 => {
+                    narrow(batch, rows.start);
+                    continue;
+                }
+                _ => None,
+            };
+            if mask.is_some() {
+                narrow(batch, rows.start);
+            }
+            if let BatchRows::Some(known) = &mut batch.rows {
+                let lanes = rows.clone().zip(0..).filter(|(_, lane)| mask.is_none_or(|mask| mask[*lane] != 0));
+                known.extend(lanes.filter_map(|(row, _)| u32::try_from(row).ok()));
+            }
+            for (arg, numbers) in site.args.iter().zip(&mut batch.args) {
+                let (Arg::Number(reg), Some(BatchArg::Numbers(numbers))) = (arg, numbers) else { continue };
+                match (program.layout.places[reg.place()], mask) {
+                    (Place::Column(column), None) => {
+                        numbers.extend_from_slice(&self.floats.columns[column][..rows.len()]);
+                    }
+                    (Place::Column(column), Some(mask)) => {
+                        let column = self.floats.columns[column].iter().zip(mask);
+                        numbers.extend(column.filter(|(_, mask)| **mask != 0).map(|(number, _)| *number));
+                    }
+                    (_, mask) => {
+                        let count = mask.map_or(rows.len(), |mask| mask.iter().filter(|mask| **mask != 0).count());
+                        let number = f64::from_bits(self.words[reg.place()]);
+                        numbers.resize(numbers.len() + count, number);
+                    }
+                }
+            }
+        }
+    }
+
+    /// An empty batch of a site that somebody came by.
+    fn batch(&self, program: &Program, site: &Site, start: usize) -> Batch {
+        let mut args = [const { None }; MAX_ARGS];
+        for (slot, arg) in args.iter_mut().zip(&site.args) {
+            *slot = Some(match *arg {
+                Arg::Number(_) | Arg::Fraction(_) => BatchArg::Numbers(Vec::new()),
+                Arg::All => BatchArg::Same(Value::All),
+                Arg::Thing(kind, reg) => BatchArg::Same(thing(kind, self.int_at(program, reg, 0))),
+            });
+        }
+        let rows = if start == 0 { BatchRows::All } else { BatchRows::Some(Vec::new()) };
+        Batch { action: ActionId(site.action), account: site.account, rows, args }
+    }
+
     fn intent(&self, program: &Program, bound: &Bound<'_>, (site, lane, row): (&Site, usize, usize)) -> Intent {
         let mut args = [None; MAX_ARGS];
         for (slot, arg) in args.iter_mut().zip(&site.args) {
@@ -403,10 +516,7 @@ impl Work {
                 Arg::Number(reg) => Value::Number(self.float_at(program, bound, (reg, lane, row))),
                 Arg::Fraction(reg) => Value::Fraction(self.float_at(program, bound, (reg, lane, row))),
                 Arg::All => Value::All,
-                Arg::Thing(kind, reg) => {
-                    let index = u32::try_from(self.int_at(program, reg, lane)).unwrap_or(u32::MAX);
-                    Value::Handle(Handle { kind, index })
-                }
+                Arg::Thing(kind, reg) => thing(kind, self.int_at(program, reg, lane)),
             });
         }
         let actor = Actor { agent: bound.agents[row], account: site.account };

@@ -106,6 +106,7 @@ impl Stage {
             directory: world.resource::<Directory>(),
         };
         self.host.ask(&ask, &mut replies);
+        replies.unpack(&agents);
         self.step += 1;
         replies
     }

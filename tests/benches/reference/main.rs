@@ -1,8 +1,9 @@
 //! The reference workload, in plain Rust and in worlds of the engine, native and scripted: what a decision costs in all.
 //!
 //! With `--bench` a table of CPU nanoseconds per agent-decision and of ratios to plain Rust comes first, of runs that
-//! alternate, a line of JSON each; then criterion's groups. `REFERENCE_TRADERS=1000000` asks for other sizes. Without
-//! `--bench` it is a test: digests alone.
+//! alternate, a line of JSON each; then criterion's groups. `REFERENCE_TRADERS=1000000` asks for other sizes, and
+//! `REFERENCE_ONLY=seam` for the implementations alone whose names begin so, beside plain Rust. Without `--bench` it is a
+//! test: digests alone.
 
 mod contestants;
 mod hosts;
@@ -71,10 +72,11 @@ fn digests() {
 }
 
 /// Alternating runs, so that what else the machine does meets all alike.
-fn table() {
+fn table(only: &str) {
     println!("CPU ns per agent-decision, median of {ROUNDS} runs, and its ratio to plain Rust");
     for (traders, steps) in sizes() {
         let mut contestants = all(traders);
+        contestants.retain(|contestant| contestant.name == "plain" || contestant.name.starts_with(only));
         let mut times = vec![Vec::new(); contestants.len()];
         for round in 0..ROUNDS {
             for (contestant, times) in contestants.iter_mut().zip(&mut times) {
@@ -119,8 +121,12 @@ fn median(times: &mut [Duration]) -> f64 {
 
 fn workload(criterion: &mut Criterion) {
     digests();
+    let only = std::env::var("REFERENCE_ONLY").unwrap_or_default();
     if is_bench() {
-        table();
+        table(&only);
+    }
+    if !only.is_empty() {
+        return;
     }
     protocol::table(&protocol_sizes(), plain_ns());
     for (traders, steps) in sizes() {

@@ -104,6 +104,7 @@ impl World {
             };
             let mut replies = Replies::default();
             script.ask(&ask, &mut replies);
+            replies.unpack(&agents);
             write!(text, "{replies:?}\n{:?}\n", script.remembered()).unwrap();
         }
         text

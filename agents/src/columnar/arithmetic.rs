@@ -11,7 +11,7 @@ pub(super) const fn flag(is_set: bool) -> u64 {
     if is_set { SET } else { 0 }
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn unary(op: Unary, x: f64) -> f64 {
     match op {
         Unary::Negate => -x,
@@ -21,7 +21,7 @@ pub(super) fn unary(op: Unary, x: f64) -> f64 {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn binary(op: Binary, x: f64, y: f64) -> f64 {
     match op {
         Binary::Add => x + y,
@@ -37,18 +37,22 @@ pub(super) fn binary(op: Binary, x: f64, y: f64) -> f64 {
 
 /// Rhai compares floats by their distance relative to the larger of the two, so that any comparison with an infinity fails,
 /// and one with a NaN too, `!=` included; but a NaN and 0 are equal.
-#[inline]
+///
+/// Rhai divides the distance by the scale and looks whether the quotient exceeds 2⁻⁵². To ask whether the distance exceeds
+/// the scale times 2⁻⁵² is the same, to the bit: that product is exact, as the scale is never below 10⁻¹⁶², and no float
+/// lies so close to it that the quotient would be rounded to 2⁻⁵².
+#[inline(always)]
 pub(super) fn compare(op: Comparison, x: f64, y: f64) -> bool {
-    const NEAR: f64 = f64::EPSILON;
     let scale = if x * y == 0.0 { 1.0 } else { x.abs().max(y.abs()) };
-    let is_zero = scale == 0.0;
+    let near = scale * f64::EPSILON;
+    let (is_zero, is_finite) = (scale == 0.0, near < f64::INFINITY);
     match op {
-        Comparison::Less => (y - x) / scale > NEAR,
-        Comparison::LessOrEqual => is_zero | ((y - x) / scale > -NEAR),
-        Comparison::Greater => (x - y) / scale > NEAR,
-        Comparison::GreaterOrEqual => is_zero | ((x - y) / scale > -NEAR),
-        Comparison::Equal => is_zero | ((x - y).abs() / scale <= NEAR),
-        Comparison::NotEqual => (x - y).abs() / scale > NEAR,
+        Comparison::Less => y - x > near,
+        Comparison::LessOrEqual => is_zero | ((y - x > -near) & is_finite),
+        Comparison::Greater => x - y > near,
+        Comparison::GreaterOrEqual => is_zero | ((x - y > -near) & is_finite),
+        Comparison::Equal => is_zero | (((x - y).abs() <= near) & is_finite),
+        Comparison::NotEqual => (x - y).abs() > near,
     }
 }
 
@@ -80,7 +84,7 @@ pub(super) fn int_binary(op: IntBinary, x: i64, y: i64) -> Option<i64> {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(super) const fn logic(op: Logic, x: u64, y: u64) -> u64 {
     match op {
         Logic::And => x & y,
@@ -90,7 +94,7 @@ pub(super) const fn logic(op: Logic, x: u64, y: u64) -> u64 {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn test(op: Test, x: f64) -> bool {
     match op {
         Test::Nan => x.is_nan(),
@@ -108,4 +112,58 @@ pub(super) fn test(op: Test, x: f64) -> bool {
 #[allow(clippy::cast_possible_truncation)]
 pub(super) const fn truncated(x: f64) -> i64 {
     x as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use palisade_engine::rng::splitmix;
+
+    use super::*;
+
+    const ALL: [Comparison; 6] = [
+        Comparison::Less,
+        Comparison::LessOrEqual,
+        Comparison::Greater,
+        Comparison::GreaterOrEqual,
+        Comparison::Equal,
+        Comparison::NotEqual,
+    ];
+
+    /// As rhai 1.27 has it.
+    fn rhai(op: Comparison, x: f64, y: f64) -> bool {
+        let max = if x * y == 0.0 { 1.0 } else { x.abs().max(y.abs()) };
+        if max == 0.0 {
+            return matches!(op, Comparison::LessOrEqual | Comparison::GreaterOrEqual | Comparison::Equal);
+        }
+        match op {
+            Comparison::Less => (y - x) / max > f64::EPSILON,
+            Comparison::LessOrEqual => (y - x) / max > -f64::EPSILON,
+            Comparison::Greater => (x - y) / max > f64::EPSILON,
+            Comparison::GreaterOrEqual => (x - y) / max > -f64::EPSILON,
+            Comparison::Equal => (x - y).abs() / max <= f64::EPSILON,
+            Comparison::NotEqual => (x - y).abs() / max > f64::EPSILON,
+        }
+    }
+
+    #[test]
+    fn comparisons_are_those_of_rhai_for_neighbors_and_for_all_bits() {
+        let odd =
+            [0.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN_POSITIVE, 5e-324, 1e-162, 1.0];
+        let check = |x: f64, y: f64| {
+            for op in ALL {
+                assert_eq!(compare(op, x, y), rhai(op, x, y), "{op:?} of {x:e} and {y:e}");
+            }
+        };
+        for round in 0..200_000 {
+            let bits = splitmix(round);
+            let (x, other) = (f64::from_bits(bits), f64::from_bits(splitmix(bits)));
+            // A few steps away from each other.
+            let near = f64::from_bits(bits.wrapping_add(splitmix(bits) % 7).wrapping_sub(3));
+            for y in [other, near, -near, odd[round as usize % odd.len()]] {
+                check(x, y);
+                check(y, x);
+            }
+        }
+        odd.iter().for_each(|x| odd.iter().for_each(|y| check(*x, *y)));
+    }
 }

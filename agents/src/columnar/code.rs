@@ -250,6 +250,38 @@ impl Op {
         }
     }
 
+    /// The same of other registers.
+    pub(super) fn renamed(self, now: impl Fn(Reg) -> Reg) -> Self {
+        match self {
+            Self::Public { field, kind, of, thing } => Self::Public { field, kind, of, thing: now(thing) },
+            Self::Draw { draw, mask } => Self::Draw { draw, mask: now(mask) },
+            Self::Unary(op, one) => Self::Unary(op, now(one)),
+            Self::FloatOf(one) => Self::FloatOf(now(one)),
+            Self::IntOf(one) => Self::IntOf(now(one)),
+            Self::Test(op, one) => Self::Test(op, now(one)),
+            Self::Bail(one) => Self::Bail(now(one)),
+            Self::SkipUnless(one, end) => Self::SkipUnless(now(one), end),
+            Self::Binary(op, one, two) => Self::Binary(op, now(one), now(two)),
+            Self::Compare(op, one, two) => Self::Compare(op, now(one), now(two)),
+            Self::CompareInts(op, one, two) => Self::CompareInts(op, now(one), now(two)),
+            Self::Below(one, two) => Self::Below(now(one), now(two)),
+            Self::Logic(op, one, two) => Self::Logic(op, now(one), now(two)),
+            Self::Own { field, first, second, is_change, mask } => {
+                Self::Own { field, first: now(first), second: now(second), is_change, mask: now(mask) }
+            }
+            Self::IntBinary { op, one, two, mask } => {
+                Self::IntBinary { op, one: now(one), two: now(two), mask: now(mask) }
+            }
+            Self::Select(one, two, three) => Self::Select(now(one), now(two), now(three)),
+            Self::Assume { index, rounds, mask } => Self::Assume { index, rounds: now(rounds), mask: now(mask) },
+            Self::At { list, index, mask } => Self::At { list, index: now(index), mask: now(mask) },
+            Self::Quantile { values, weights, share, mask } => {
+                Self::Quantile { values, weights, share: now(share), mask: now(mask) }
+            }
+            other => other,
+        }
+    }
+
     /// What it defines; `shape` tells of the registers it reads.
     pub(super) fn defines(&self, shape: impl Fn(Reg) -> Shape) -> Shape {
         let bank = match self {
@@ -327,4 +359,19 @@ pub(super) struct Code {
     pub(super) memory: Vec<(usize, Reg)>,
     /// As how many rounds loops without a constant count of them were unrolled.
     pub(super) rounds: Vec<u32>,
+}
+
+impl Code {
+    /// The registers that are read at the end.
+    pub(super) fn ends(&self) -> impl Iterator<Item = Reg> {
+        let sites = self.sites.iter().flat_map(|site| {
+            let args = site.args.iter().filter_map(|arg| match arg {
+                Arg::Number(reg) | Arg::Fraction(reg) | Arg::Thing(_, reg) => Some(*reg),
+                Arg::All => None,
+            });
+            args.chain([site.mask])
+        });
+        let answer = self.answer.iter().flat_map(|answer| [answer.mask, answer.value]);
+        sites.chain(answer).chain(self.memory.iter().map(|(_, reg)| *reg))
+    }
 }

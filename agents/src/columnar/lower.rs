@@ -8,6 +8,7 @@ use rhai::{ASTFlags, Expr, FlowControl, ImmutableString, OpAssignment, Position,
 
 use super::build::{Builder, MAX_OPS};
 use super::code::{Answer, Arg, Bank, Code, Comparison, IntBinary, List, Logic, Op, Reg, Site, Test};
+use super::tidy;
 use super::value::Val;
 use crate::catalog::Catalog;
 use crate::constants;
@@ -87,6 +88,9 @@ struct State {
     memory: Vec<Reg>,
     answered: Reg,
 }
+
+/// Those that come by a branch, those that take its two sides, and the condition by which they do.
+type Split = (Reg, [Reg; 2], Reg);
 
 /// One function under lowering.
 struct Frame {
@@ -189,7 +193,8 @@ impl Lowering<'_> {
         let changed = self.state.memory.iter().zip(first).enumerate().filter(|(_, (now, before))| *now != before);
         let memory = changed.map(|(cell, (now, _))| (cell, *now)).collect();
         let Builder { ops, shapes, .. } = self.build;
-        Ok(Code { ops, shapes, sites: self.sites, answer, memory, rounds: self.rounds[..self.loops].to_vec() })
+        let rounds = self.rounds[..self.loops].to_vec();
+        Ok(tidy::tidied(Code { ops, shapes, sites: self.sites, answer, memory, rounds }))
     }
 
     /// Whether what the root returns matters.
@@ -449,9 +454,9 @@ impl Lowering<'_> {
         let second = self.side(takers[1], returns, two)?;
         self.region = region;
         let sides = [changed, std::mem::replace(&mut self.state, before)];
-        self.meet((live, takers), sides);
+        self.meet((live, takers, condition), sides);
         if between == sites + 1 && self.sites.len() == between + 1 {
-            self.join_sites(live, takers);
+            self.join_sites((live, takers, condition));
         }
         self.live = match (first.1 == takers[0], second.1 == takers[1]) {
             (true, true) => live,
@@ -465,12 +470,12 @@ impl Lowering<'_> {
         Ok(match (self.build.known_flag(first.1), self.build.known_flag(second.1)) {
             (Some(false), _) => second.0,
             (_, Some(false)) => first.0,
-            _ => self.choose(takers[0], first.0, second.0),
+            _ => self.choose(condition, first.0, second.0),
         })
     }
 
     /// Where both sides ask for the same action, it is one: of the one or the other argument.
-    fn join_sites(&mut self, live: Reg, takers: [Reg; 2]) {
+    fn join_sites(&mut self, (live, takers, condition): Split) {
         let [.., one, two] = &self.sites[..] else { return };
         let (one, two) = (one.clone(), two.clone());
         if (one.action, one.account) != (two.action, two.account) {
@@ -487,7 +492,7 @@ impl Lowering<'_> {
         };
         let Some(chosen) = one.args.iter().zip(&two.args).map(choose).collect::<Option<Vec<_>>>() else { return };
         let mut select = |one, two: Option<Reg>| match two {
-            Some(two) => self.build.emit(Op::Select(takers[0], one, two)),
+            Some(two) => self.build.emit(Op::Select(condition, one, two)),
             None => one,
         };
         let args = chosen.into_iter().map(|(arg, two)| match arg {
@@ -526,9 +531,7 @@ impl Lowering<'_> {
             self.leave(value)?;
             value = Val::Unit;
         }
-        let end = self.build.next();
-        let is_worth_it = end - begin > 4 || !self.build.shape(takers).is_column && end - begin > 1;
-        self.build.replace(skip, if is_worth_it { Op::SkipUnless(takers, end) } else { Op::Nothing });
+        self.build.replace(skip, Op::SkipUnless(takers, self.build.next()));
         Ok((value, self.live))
     }
 
@@ -538,7 +541,7 @@ impl Lowering<'_> {
     }
 
     /// What two sides changed, chosen by who took them; those who had left before keep what they had.
-    fn meet(&mut self, (live, takers): (Reg, [Reg; 2]), [one, two]: [State; 2]) {
+    fn meet(&mut self, (live, takers, condition): Split, [one, two]: [State; 2]) {
         let before = self.state.clone();
         for (place, variable) in before.variables.iter().enumerate() {
             let (first, second) = (one.variables[place].value, two.variables[place].value);
@@ -547,8 +550,13 @@ impl Lowering<'_> {
             }
             // Those that have left a round come back with what they had.
             let is_awaited = !before.loops.is_empty() && self.build.known_flag(live) != Some(true);
-            let rest = if is_awaited { self.choose(takers[1], second, variable.value) } else { second };
-            self.state.variables[place].value = self.choose(takers[0], first, rest);
+            self.state.variables[place].value = if is_awaited {
+                let rest = self.choose(takers[1], second, variable.value);
+                self.choose(takers[0], first, rest)
+            } else {
+                // Whoever takes neither side has left for good.
+                self.choose(condition, first, second)
+            };
         }
         let is_everybody = self.build.known_flag(live) == Some(true);
         let kept = |this: &mut Self, (one, two, before): (Reg, Reg, Reg)| {

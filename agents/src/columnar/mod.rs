@@ -11,6 +11,7 @@ mod expression;
 mod lower;
 mod slots;
 mod switch;
+mod tidy;
 mod value;
 mod work;
 

@@ -1,7 +1,7 @@
 //! Gives registers their places: a word, a column of the inputs, or a column that registers share one after another, so
 //! that what a program works on stays in the nearest cache.
 
-use super::code::{Arg, Code, Op, Reg};
+use super::code::{Code, Op, Reg};
 
 /// Where a register is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,17 +89,6 @@ fn last_reads(code: &Code) -> Vec<usize> {
             last[reg.place()] = at;
         }
     }
-    let sites = code.sites.iter().flat_map(|site| {
-        let args = site.args.iter().filter_map(|arg| match arg {
-            Arg::Number(reg) | Arg::Fraction(reg) | Arg::Thing(_, reg) => Some(*reg),
-            Arg::All => None,
-        });
-        args.chain([site.mask])
-    });
-    let answer = code.answer.iter().flat_map(|answer| [answer.mask, answer.value]);
-    let memory = code.memory.iter().map(|(_, reg)| *reg);
-    for reg in sites.chain(answer).chain(memory) {
-        last[reg.place()] = usize::MAX;
-    }
+    code.ends().for_each(|reg| last[reg.place()] = usize::MAX);
     last
 }

@@ -14,6 +14,8 @@ use super::arithmetic::{self, flag};
 use super::code::{Arg, Bank, Binary, Code, Comparison, Draw, List, Logic, Op, Reg, Site, Test, Unary};
 use super::lower::{self, Given, Lowered, Root};
 use super::slots::{Layout, Place};
+use pulp::{Arch, Simd, WithSimd};
+
 use crate::context::{Draws, handle};
 use crate::declare::Cell;
 use crate::pure;
@@ -163,6 +165,7 @@ struct Assumed {
 /// The columns that programs work on, kept from one question to the next.
 #[derive(Default)]
 pub(crate) struct Work {
+    arch: Arch,
     words: Vec<u64>,
     floats: Bankful<f64>,
     ints: Bankful<i64>,
@@ -231,6 +234,7 @@ impl Word for u64 {
     }
 }
 
+#[inline(always)]
 fn map<T: Copy, R>(out: &mut [R], one: Each<'_, T>, f: impl Fn(T) -> R) {
     match one {
         Each::Same(x) => out.iter_mut().for_each(|out| *out = f(x)),
@@ -238,6 +242,7 @@ fn map<T: Copy, R>(out: &mut [R], one: Each<'_, T>, f: impl Fn(T) -> R) {
     }
 }
 
+#[inline(always)]
 fn zip<T: Copy, R>(out: &mut [R], one: Each<'_, T>, two: Each<'_, T>, f: impl Fn(T, T) -> R) {
     match (one, two) {
         (Each::Column(one), Each::Column(two)) => {
@@ -249,6 +254,7 @@ fn zip<T: Copy, R>(out: &mut [R], one: Each<'_, T>, two: Each<'_, T>, f: impl Fn
     }
 }
 
+#[inline(always)]
 fn select<T: Word>(out: &mut [T], mask: Each<'_, u64>, (one, two): (Each<'_, T>, Each<'_, T>)) {
     let pick = |mask: u64, x: T, y: T| T::of((mask & x.word()) | (!mask & y.word()));
     match mask {
@@ -271,6 +277,7 @@ fn select<T: Word>(out: &mut [T], mask: Each<'_, u64>, (one, two): (Each<'_, T>,
     }
 }
 
+#[inline(always)]
 fn unary(out: &mut [f64], op: Unary, one: Each<'_, f64>) {
     match op {
         Unary::Negate => map(out, one, |x| arithmetic::unary(Unary::Negate, x)),
@@ -280,6 +287,7 @@ fn unary(out: &mut [f64], op: Unary, one: Each<'_, f64>) {
     }
 }
 
+#[inline(always)]
 fn binary(out: &mut [f64], op: Binary, one: Each<'_, f64>, two: Each<'_, f64>) {
     // One loop for each, so that each is vectorized.
     macro_rules! loops {
@@ -293,6 +301,7 @@ fn binary(out: &mut [f64], op: Binary, one: Each<'_, f64>, two: Each<'_, f64>) {
     loops!(Add, Subtract, Multiply, Divide, Remainder, Smaller, Larger);
 }
 
+#[inline(always)]
 fn compare(out: &mut [u64], op: Comparison, one: Each<'_, f64>, two: Each<'_, f64>) {
     macro_rules! loops {
         ($($kind:ident),*) => {
@@ -304,6 +313,7 @@ fn compare(out: &mut [u64], op: Comparison, one: Each<'_, f64>, two: Each<'_, f6
     loops!(Less, LessOrEqual, Greater, GreaterOrEqual, Equal, NotEqual);
 }
 
+#[inline(always)]
 fn logic(out: &mut [u64], op: Logic, one: Each<'_, u64>, two: Each<'_, u64>) {
     macro_rules! loops {
         ($($kind:ident),*) => {
@@ -373,7 +383,8 @@ impl Work {
         self.sorted.resize(bound.arguments.len(), None);
         self.acted.clear();
         self.acted.resize(program.code.sites.len(), false);
-        Run { work: self, program, bound, cells, rows, inputs: vec![&NAN; *inputs] }.run()
+        let arch = self.arch;
+        arch.dispatch(Run { work: self, program, bound, cells, rows, inputs: vec![&NAN; *inputs] })
     }
 
     /// Whether an agent of the chunk is left to the interpreter.
@@ -529,7 +540,21 @@ fn index(place: i64) -> usize {
     usize::try_from(place).unwrap_or(usize::MAX)
 }
 
+/// Compiled once for every machine and once for those with wide registers, for the same results: no operation is fused
+/// with another, and none is reordered.
+impl WithSimd for Run<'_, '_> {
+    type Output = Result<(), Assumed>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Self::Output {
+        self.run()
+    }
+}
+
+// What is inlined into `with_simd` is compiled for the wide registers with it.
+#[allow(clippy::inline_always)]
 impl<'a> Run<'_, 'a> {
+    #[inline(always)]
     fn run(mut self) -> Result<(), Assumed> {
         let ops = &self.program.code.ops;
         let mut at = 0;
@@ -561,6 +586,7 @@ impl<'a> Run<'_, 'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn floats(&self, reg: Reg) -> Each<'_, f64> {
         match self.program.layout.places[reg.place()] {
             Place::Word => Each::Same(f64::from_bits(self.work.words[reg.place()])),
@@ -569,6 +595,7 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
+    #[inline(always)]
     fn ints(&self, reg: Reg) -> Each<'_, i64> {
         match self.program.layout.places[reg.place()] {
             Place::Column(column) => Each::Column(&self.work.ints.columns[column][..self.rows.len()]),
@@ -576,6 +603,7 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
+    #[inline(always)]
     fn flags(&self, reg: Reg) -> Each<'_, u64> {
         match self.program.layout.places[reg.place()] {
             Place::Column(column) => Each::Column(&self.work.flags.columns[column][..self.rows.len()]),
@@ -583,6 +611,7 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
+    #[inline(always)]
     fn any(&self, mask: Reg) -> bool {
         match self.flags(mask) {
             Each::Same(word) => word != 0,
@@ -725,6 +754,7 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// What differs by agent.
+    #[inline(always)]
     fn column(&mut self, at: usize, op: &Op, column: usize) {
         match self.program.code.shapes[at].bank {
             Bank::Float => {
@@ -748,6 +778,7 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
+    #[inline(always)]
     fn float_column(&mut self, op: &Op, out: &mut [f64]) {
         match *op {
             Op::Unary(op, one) => unary(out, op, self.floats(one)),
@@ -783,6 +814,7 @@ impl<'a> Run<'_, 'a> {
         self.leave(mask, |lane| !is_there[lane]);
     }
 
+    #[inline(always)]
     fn int_column(&mut self, op: &Op, out: &mut [i64]) {
         match *op {
             Op::IntBinary { op, one, two, mask } => {
@@ -802,6 +834,7 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
+    #[inline(always)]
     fn flag_column(&mut self, op: &Op, out: &mut [u64]) {
         match *op {
             Op::Compare(op, one, two) => compare(out, op, self.floats(one), self.floats(two)),
@@ -855,6 +888,7 @@ impl<'a> Run<'_, 'a> {
     }
 }
 
+#[inline(always)]
 fn test(out: &mut [u64], op: Test, one: Each<'_, f64>) {
     match op {
         Test::NonZero => map(out, one, |x| flag(x != 0.0)),

@@ -231,17 +231,18 @@ impl CohortScript {
             if let Some(started) = started {
                 charge(&mut self.costs, ask.hook, (rows.len(), program.len()), started);
             }
-            let stays: Vec<bool> = rows
-                .clone()
-                .map(|row| {
-                    let agent = ask.agents[row];
-                    outcome == Outcome::Interpret
-                        || self.work.is_left(row - start)
-                        || self.followed == Some(agent)
-                        || self.disqualified.contains(&agent)
-                })
-                .collect();
-            let is_whole = !stays.contains(&true);
+            let is_whole = outcome == Outcome::Done
+                && !self.work.has_left()
+                && self.disqualified.is_empty()
+                && self.followed.is_none_or(|followed| !ask.agents[rows.clone()].contains(&followed));
+            let stays = |lane: &usize| {
+                let agent = ask.agents[start + lane];
+                outcome == Outcome::Interpret
+                    || self.work.is_left(*lane)
+                    || self.followed == Some(agent)
+                    || self.disqualified.contains(&agent)
+            };
+            let staying: Vec<usize> = if is_whole { Vec::new() } else { (0..rows.len()).filter(stays).collect() };
             let has_changed = start > 0 && before != columnar.current();
             if let Some(gathered) = batches.as_mut().filter(|_| !is_whole || has_changed || !program.is_batchable()) {
                 replies.batches.extend(gathered.take(start, ask.agents.len()));
@@ -249,15 +250,15 @@ impl CohortScript {
                 batches = None;
             }
             if let Some(batches) = &mut batches {
-                self.work.gather(program, &rows, batches);
+                self.work.gather(program, (&rows, ask.agents.len()), batches);
             }
-            self.work.remember(program, (&bound, self.first), &rows, (&mut self.memory, |lane| stays[lane]));
+            self.work.remember(program, (&bound, self.first), &rows, (&mut self.memory, &staying));
             if is_whole && batches.is_some() && !program.answers() {
                 continue;
             }
             for row in rows.clone() {
                 let lane = row - start;
-                if stays[lane] {
+                if staying.binary_search(&lane).is_ok() {
                     if !std::mem::replace(&mut has_begun, true) {
                         self.interpreter().context.begin(ask);
                     }

@@ -2,10 +2,11 @@
 
 use std::alloc::System;
 use std::path::Path;
+use std::time::Duration;
 
 use cap::Cap;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use palisade_agents::{HostOptions, Library, ScriptHost};
+use palisade_agents::{Backend, HostOptions, Library, ScriptHost};
 use palisade_engine::action::Value;
 use palisade_engine::clock::Now;
 use palisade_engine::domain::{AgentId, CohortId};
@@ -127,20 +128,34 @@ fn steps(criterion: &mut Criterion) {
     }
 }
 
-/// One decision alone: the host is asked for a crowd that is gathered anew each time, and nothing else runs.
+/// Sizes of the crowds that are asked for one decision each.
+fn asked() -> Vec<u32> {
+    if std::env::args().any(|arg| arg == "--bench") { vec![4, 16, 64, 256, 1_000] } else { vec![10] }
+}
+
+/// One decision alone: the host is asked for a crowd whose columns have been gathered, and nothing else runs.
 fn decisions(criterion: &mut Criterion) {
+    for traders in asked() {
+        decision(criterion, traders);
+    }
+}
+
+fn decision(criterion: &mut Criterion, traders: u32) {
     let library = library();
-    let traders = sizes()[0];
     let scenario = crowd(traders, "every_step");
     let (simulation, _) = settled(traders, "every_step", |_, simulation| {
         Box::new(Native::new(simulation, honest_nodes(simulation.registry())))
     });
-    let mut scripted =
-        ScriptHost::new(&library, &scenario, &simulation, HostOptions::default()).expect("a checked strategy");
+    let [mut columnar, mut interpreted] = [Backend::Columnar, Backend::Rhai].map(|backend| {
+        let options = HostOptions { backend, ..HostOptions::default() };
+        ScriptHost::new(&library, &scenario, &simulation, options).expect("a checked strategy")
+    });
     let mut native = Native::new(&simulation, native(&simulation)).reading(&simulation, &READ);
-    let mut group = criterion.benchmark_group("decision");
-    group.sample_size(10).throughput(Throughput::Elements(u64::from(traders)));
-    let hosts: [(&str, &mut dyn Host); 2] = [("native", &mut native), ("scripted", &mut scripted)];
+    let mut group = criterion.benchmark_group(format!("decision/{traders}"));
+    group.sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    group.throughput(Throughput::Elements(u64::from(traders)));
+    let hosts: [(&str, &mut dyn Host); 3] =
+        [("native", &mut native), ("columnar", &mut columnar), ("interpreted", &mut interpreted)];
     for (name, host) in hosts {
         let crowd_id = CohortId(1);
         let reads = host.reads(crowd_id, Hook::Decide).expect("a decide hook");

@@ -171,8 +171,9 @@ pub(crate) struct Work {
     ints: Bankful<i64>,
     flags: Bankful<u64>,
     streams: Vec<Option<Stream>>,
-    /// Agents left to the interpreter.
+    /// Agents left to the interpreter, and whether there are any.
     left: Vec<u64>,
+    has_left: bool,
     /// Sites that somebody came by.
     acted: Vec<bool>,
     /// The lists of a rule in order, as far as they are wanted.
@@ -376,8 +377,11 @@ impl Work {
         for (reg, word) in constants {
             self.words[reg.place()] = *word;
         }
-        self.left.clear();
-        self.left.resize(rows.len(), 0);
+        if self.has_left || self.left.len() != rows.len() {
+            self.left.clear();
+            self.left.resize(rows.len(), 0);
+            self.has_left = false;
+        }
         self.streams.clear();
         self.sorted.clear();
         self.sorted.resize(bound.arguments.len(), None);
@@ -385,6 +389,11 @@ impl Work {
         self.acted.resize(program.code.sites.len(), false);
         let arch = self.arch;
         arch.dispatch(Run { work: self, program, bound, cells, rows, inputs: vec![&NAN; *inputs] })
+    }
+
+    /// Whether any agent of the chunk is left to the interpreter.
+    pub(crate) const fn has_left(&self) -> bool {
+        self.has_left
     }
 
     /// Whether an agent of the chunk is left to the interpreter.
@@ -427,17 +436,17 @@ impl Work {
         self.flag_at(program, answer.mask, lane).then(|| self.float_at(program, bound, (answer.value, lane, row)))
     }
 
-    /// Writes what agents of the chunk remember now, of those that `stays` does not pick by their lane.
+    /// Writes what agents of the chunk remember now, but for those in the lanes `staying`.
     pub(crate) fn remember(
         &self,
         program: &Program,
         (bound, first): (&Bound<'_>, u32),
         rows: &Range<usize>,
-        (memory, stays): (&mut [Vec<u64>], impl Fn(usize) -> bool),
+        (memory, staying): (&mut [Vec<u64>], &[usize]),
     ) {
         for (cell, reg) in &program.code.memory {
             let column = &mut memory[*cell];
-            for (lane, row) in rows.clone().enumerate().filter(|(lane, _)| !stays(*lane)) {
+            for (lane, row) in rows.clone().enumerate().filter(|(lane, _)| staying.binary_search(lane).is_err()) {
                 column[(bound.agents[row].0 - first) as usize] = match program.code.shapes[reg.place()].bank {
                     Bank::Float => Cell::Float(self.float_at(program, bound, (*reg, lane, row))).word(),
                     Bank::Int => Cell::Int(self.int_at(program, *reg, lane)).word(),
@@ -463,14 +472,14 @@ impl Work {
     }
 
     /// Adds the actions of a chunk to those of the chunks before it.
-    pub(crate) fn gather(&self, program: &Program, rows: &Range<usize>, batches: &mut Batches) {
+    pub(crate) fn gather(&self, program: &Program, (rows, asked): (&Range<usize>, usize), batches: &mut Batches) {
         batches.0.resize(program.code.sites.len(), None);
         for ((site, acted), batch) in program.code.sites.iter().zip(&self.acted).zip(&mut batches.0) {
             if !acted {
                 batch.iter_mut().for_each(|batch| narrow(batch, rows.start));
                 continue;
             }
-            let batch = batch.get_or_insert_with(|| self.batch(program, site, rows.start));
+            let batch = batch.get_or_insert_with(|| self.batch(program, site, (rows.start, asked)));
             let mask = match program.layout.places[site.mask.place()] {
                 Place::Column(column) => Some(&self.flags.columns[column][..rows.len()]),
                 _ if self.words[site.mask.place()] == 0 => {
@@ -507,11 +516,11 @@ impl Work {
     }
 
     /// An empty batch of a site that somebody came by.
-    fn batch(&self, program: &Program, site: &Site, start: usize) -> Batch {
+    fn batch(&self, program: &Program, site: &Site, (start, asked): (usize, usize)) -> Batch {
         let mut args = [const { None }; MAX_ARGS];
         for (slot, arg) in args.iter_mut().zip(&site.args) {
             *slot = Some(match *arg {
-                Arg::Number(_) | Arg::Fraction(_) => BatchArg::Numbers(Vec::new()),
+                Arg::Number(_) | Arg::Fraction(_) => BatchArg::Numbers(Vec::with_capacity(asked)),
                 Arg::All => BatchArg::Same(Value::All),
                 Arg::Thing(kind, reg) => BatchArg::Same(thing(kind, self.int_at(program, reg, 0))),
             });
@@ -621,8 +630,7 @@ impl<'a> Run<'_, 'a> {
 
     /// Leaves those of the mask to the interpreter that `fails` picks by their lane.
     fn leave(&mut self, mask: Reg, fails: impl Fn(usize) -> bool) {
-        let left = std::mem::take(&mut self.work.left);
-        let mut left = left;
+        let mut left = std::mem::take(&mut self.work.left);
         match self.flags(mask) {
             Each::Same(0) => {}
             Each::Same(word) => {
@@ -636,6 +644,7 @@ impl<'a> Run<'_, 'a> {
                 }
             }
         }
+        self.work.has_left |= left.iter().any(|left| *left != 0);
         self.work.left = left;
     }
 

@@ -205,7 +205,7 @@ impl Lowering<'_> {
             ("uniform", []) => Ok(Val::Float(draw(self, Draw::Uniform))),
             ("normal", []) => Ok(Val::Float(draw(self, Draw::Normal))),
             ("chance", [probability]) => {
-                let Some(probability) = self.to_float(*probability) else {
+                let Some(probability) = self.float_of(*probability) else {
                     self.bail();
                     return Ok(Val::Flag(self.build.flag(false)));
                 };
@@ -249,7 +249,7 @@ impl Lowering<'_> {
                 (Takes::Thing(_), _) => None,
                 (Takes::Amount, Val::All) => Some(Arg::All),
                 (Takes::Amount, Val::Fraction(share)) => Some(Arg::Fraction(share)),
-                (_, value) => self.to_float(value).map(Arg::Number),
+                (_, value) => self.float_of(value).map(Arg::Number),
             };
             given.extend(arg);
         }
@@ -269,7 +269,7 @@ impl Lowering<'_> {
         let value = match *args {
             [Val::List(list)] => self.of_list(name, list),
             [Val::List(values), Val::List(weights), share] if name == "weighted_quantile" => {
-                self.to_float(share).map(|share| {
+                self.float_of(share).map(|share| {
                     let fits = self.build.emit(Op::Test(Test::Probability, share));
                     self.need(fits);
                     Val::Float(self.build.emit(Op::Quantile { values, weights, share, mask: self.live }))
@@ -282,7 +282,7 @@ impl Lowering<'_> {
             }
             [Val::Int(_), Val::Int(_)] if name != "pow" => None,
             [Val::Float(one)] => self.of_float(name, one),
-            [one, two] => match (pure::binary(name), self.to_float(one), self.to_float(two)) {
+            [one, two] => match (pure::binary(name), self.float_of(one), self.float_of(two)) {
                 (Some(function), Some(one), Some(two)) => {
                     let op = match name {
                         "min" => Binary::Smaller,
@@ -372,7 +372,7 @@ impl Lowering<'_> {
                 Some(Val::Int(self.int_binary(IntBinary::Larger, below, low)))
             }
             (Val::Int(_), Val::Float(_), Val::Float(_)) | (Val::Float(_), ..) => {
-                let (one, low, high) = (self.to_float(one)?, self.to_float(low)?, self.to_float(high)?);
+                let (one, low, high) = (self.float_of(one)?, self.float_of(low)?, self.float_of(high)?);
                 let below = self.build.emit(Op::Binary(Binary::Smaller, one, high));
                 Some(Val::Float(self.build.emit(Op::Binary(Binary::Larger, low, below))))
             }

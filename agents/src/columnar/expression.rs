@@ -192,7 +192,7 @@ impl Lowering<'_> {
         let equal = match (one, two) {
             (Val::Int(one), Val::Int(two)) => return Ok(Val::Flag(self.build.emit(Op::CompareInts(op, one, two)))),
             (Val::Float(_) | Val::Int(_), Val::Float(_) | Val::Int(_)) => {
-                let (Some(one), Some(two)) = (self.to_float(one), self.to_float(two)) else {
+                let (Some(one), Some(two)) = (self.float_of(one), self.float_of(two)) else {
                     return self.refuse(at, "this comparison");
                 };
                 return Ok(Val::Flag(self.build.emit(Op::Compare(op, one, two))));
@@ -251,7 +251,7 @@ impl Lowering<'_> {
                     "%" => Binary::Remainder,
                     _ => return self.refuse(at, format!("`{name}`")),
                 };
-                match (self.to_float(one), self.to_float(two)) {
+                match (self.float_of(one), self.float_of(two)) {
                     (Some(one), Some(two)) => Ok(Val::Float(self.build.emit(Op::Binary(op, one, two)))),
                     _ => self.refuse(at, format!("`{name}` of {} and {}", one.words(), two.words())),
                 }

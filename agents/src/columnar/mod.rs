@@ -3,17 +3,26 @@
 //! code comes to a failure are left to the interpreter alone: it does their whole call again and words the fault, so that
 //! faults are the same whichever way a hook runs.
 
+mod answers;
 mod arithmetic;
+mod branch;
 mod build;
 mod calls;
 mod code;
 mod expression;
+mod loops;
 mod lower;
+mod names;
+mod program;
+mod rounds;
+mod run;
 mod slots;
 mod switch;
 mod tidy;
 mod value;
 mod work;
 
+pub(crate) use answers::Batches;
 pub(crate) use lower::{Given, Root, Unsupported};
-pub(crate) use work::{Batches, Bound, CHUNK, Cells, Columnar, Outcome, Work};
+pub(crate) use program::{CHUNK, Columnar, Outcome};
+pub(crate) use work::{Bound, Cells, Work};

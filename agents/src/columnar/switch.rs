@@ -112,10 +112,8 @@ impl Lowering<'_> {
 
     /// The literals of the cases with their blocks; nothing when one of them is no number and no flag.
     fn literals(&self, cases: &SwitchCasesCollection) -> Option<Vec<(Dynamic, Vec<usize>)>> {
-        let mut wanted: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-        for (hash, blocks) in &cases.cases {
-            wanted.insert(*hash, blocks.blocks.to_vec());
-        }
+        let hashes = cases.cases.iter().map(|(hash, blocks)| (*hash, blocks.blocks.to_vec()));
+        let mut wanted: BTreeMap<u64, Vec<usize>> = hashes.collect();
         let engine = Engine::new_raw();
         // The ends of ranges are among the cases too, as ranges.
         for range in &cases.ranges {

@@ -124,7 +124,7 @@ fn difference(body: &str) -> Option<String> {
     WORLD.with(|world| {
         let checked = world.checked(body)?;
         // More than a chunk takes long to interpret: one in eight does it.
-        let crowd = if body.len() % 8 == 0 { AGENTS } else { AGENTS / 12 };
+        let crowd = if body.len().is_multiple_of(8) { AGENTS } else { AGENTS / 12 };
         let [one, two] =
             [Backend::Auto, Backend::Rhai].map(|backend| world.play(&mut world.script(&checked, backend), crowd));
         let at = one.bytes().zip(two.bytes()).position(|(one, two)| one != two);

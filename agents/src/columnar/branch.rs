@@ -63,11 +63,13 @@ impl Lowering<'_> {
         })
     }
 
-    /// Where both sides ask for the same action, it is one: of the one or the other argument.
+    /// Where all on both sides ask for the same action, it is one: of the one or the other argument.
     fn join_sites(&mut self, (live, takers, condition): Split) {
         let [.., one, two] = &self.sites[..] else { return };
         let (one, two) = (one.clone(), two.clone());
-        if (one.action, one.account) != (two.action, two.account) {
+        // What a branch within a side says of who acts is void where it was passed over.
+        let is_all = (one.mask, two.mask) == (takers[0], takers[1]);
+        if !is_all || (one.action, one.account) != (two.action, two.account) {
             return;
         }
         let choose = |(one, two): (&Arg, &Arg)| match (*one, *two) {
@@ -91,18 +93,10 @@ impl Lowering<'_> {
             Arg::All => Arg::All,
         });
         let args = args.collect();
-        let mask = if (one.mask, two.mask) == (takers[0], takers[1]) {
-            live
-        } else {
-            // What a side that was passed over says is void.
-            let one = self.build.logic(Logic::And, takers[0], one.mask);
-            let two = self.build.logic(Logic::And, takers[1], two.mask);
-            self.build.logic(Logic::Or, one, two)
-        };
         let before = self.sites.len() - 2;
         self.build.forget_acts(before);
         self.sites.truncate(before);
-        self.site(Site { args, mask, ..one });
+        self.site(Site { args, mask: live, ..one });
     }
 
     /// One side of a branch, passed over when nobody takes it: its value, and who is left at its end.

@@ -1,6 +1,7 @@
 //! One cohort's strategy at work: its own engine, so that a panic in one cannot reach another, and its agents' memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -219,45 +220,28 @@ impl CohortScript {
             draws: Draws::of(ask),
             arguments: &[],
         };
-        let (mut has_begun, mut batches) = (false, Some(Batches::default()));
-        for start in (0..ask.agents.len()).step_by(CHUNK) {
-            let rows = start..ask.agents.len().min(start + CHUNK);
-            let started = self.plan.options.profile.then(Instant::now);
-            let cells = Cells { columns: &self.memory, first: self.first };
-            let given = self.plan.given(Some(ask.directory));
+        let (mut has_begun, mut batches, count) = (false, Some(Batches::default()), ask.agents.len());
+        for start in (0..count).step_by(CHUNK) {
+            let rows = start..count.min(start + CHUNK);
             let before = columnar.current();
-            let outcome = columnar.run(&mut self.work, (&bound, cells), &rows, given);
+            let outcome = self.run(columnar, (ask, &bound), &rows);
+            let staying = self.staying(ask, &rows, outcome);
             let program = columnar.program();
-            if let Some(started) = started {
-                charge(&mut self.costs, ask.hook, (rows.len(), program.len()), started);
-            }
-            let is_whole = outcome == Outcome::Done
-                && !self.work.has_left()
-                && self.disqualified.is_empty()
-                && self.followed.is_none_or(|followed| !ask.agents[rows.clone()].contains(&followed));
-            let stays = |lane: &usize| {
-                let agent = ask.agents[start + lane];
-                outcome == Outcome::Interpret
-                    || self.work.is_left(*lane)
-                    || self.followed == Some(agent)
-                    || self.disqualified.contains(&agent)
-            };
-            let staying: Vec<usize> = if is_whole { Vec::new() } else { (0..rows.len()).filter(stays).collect() };
-            let has_changed = start > 0 && before != columnar.current();
-            if let Some(gathered) = batches.as_mut().filter(|_| !is_whole || has_changed || !program.is_batchable()) {
-                replies.batches.extend(gathered.take(start, ask.agents.len()));
+            let is_like_before = start == 0 || before == columnar.current();
+            let fits = staying.is_empty() && is_like_before && program.is_batchable();
+            if let Some(gathered) = batches.as_mut().filter(|_| !fits) {
+                replies.batches.extend(gathered.take(start, count));
                 replies.unpack(ask.agents);
                 batches = None;
             }
             if let Some(batches) = &mut batches {
-                self.work.gather(program, (&rows, ask.agents.len()), batches);
+                self.work.gather(program, (&rows, count), batches);
             }
             self.work.remember(program, (&bound, self.first), &rows, (&mut self.memory, &staying));
-            if is_whole && batches.is_some() && !program.answers() {
+            if batches.is_some() && !program.answers() {
                 continue;
             }
-            for row in rows.clone() {
-                let lane = row - start;
+            for (lane, row) in rows.enumerate() {
                 if staying.binary_search(&lane).is_ok() {
                     if !std::mem::replace(&mut has_begun, true) {
                         self.interpreter().context.begin(ask);
@@ -271,9 +255,37 @@ impl CohortScript {
                 replies.values.extend(self.work.answer(program, &bound, (lane, row)).map(|value| (row, value)));
             }
         }
-        if let Some(mut batches) = batches {
-            replies.batches.extend(batches.take(ask.agents.len(), ask.agents.len()));
+        replies.batches.extend(batches.into_iter().flat_map(|mut batches| batches.take(count, count)));
+    }
+
+    /// Runs a chunk through the hook's program.
+    fn run(&mut self, columnar: &mut Columnar, (ask, bound): (&Ask<'_>, &Bound<'_>), rows: &Range<usize>) -> Outcome {
+        let started = self.plan.options.profile.then(Instant::now);
+        let cells = Cells { columns: &self.memory, first: self.first };
+        let outcome = columnar.run(&mut self.work, (bound, cells), rows, self.plan.given(Some(ask.directory)));
+        if let Some(started) = started {
+            charge(&mut self.costs, ask.hook, (rows.len(), columnar.program().len()), started);
         }
+        outcome
+    }
+
+    /// The lanes of a chunk in which its results do not count: their agents are asked in turn, or not at all.
+    fn staying(&self, ask: &Ask<'_>, rows: &Range<usize>, outcome: Outcome) -> Vec<usize> {
+        let agents = &ask.agents[rows.clone()];
+        let is_whole = outcome == Outcome::Done
+            && !self.work.has_left()
+            && self.disqualified.is_empty()
+            && self.followed.is_none_or(|followed| !agents.contains(&followed));
+        if is_whole {
+            return Vec::new();
+        }
+        let stays = |lane: &usize| {
+            outcome == Outcome::Interpret
+                || self.work.is_left(*lane)
+                || self.followed == Some(agents[*lane])
+                || self.disqualified.contains(&agents[*lane])
+        };
+        (0..agents.len()).filter(stays).collect()
     }
 
     /// The interpreter, made now if it has not been.

@@ -18,12 +18,12 @@ pub(crate) struct Batches(Vec<Option<Batch>>);
 
 impl Batches {
     /// The batches, when `rows` of the question have been gathered.
-    pub(crate) fn take(&mut self, rows: usize, asked: usize) -> impl Iterator<Item = Batch> {
+    pub(crate) fn take(&mut self, rows: usize, asked: usize) -> Vec<Batch> {
         let mut batches = std::mem::take(&mut self.0);
         if rows < asked {
             batches.iter_mut().flatten().for_each(|batch| narrow(batch, rows));
         }
-        batches.into_iter().flatten()
+        batches.into_iter().flatten().collect()
     }
 }
 

@@ -135,7 +135,10 @@ pub fn account(world: &World, id: AccountId) -> Option<(&Account, &Positions)> {
 /// Every account with its positions, in id order.
 pub fn every_account(world: &World) -> impl Iterator<Item = (&Account, &Positions)> {
     let entities = world.resource::<Roster>().accounts().iter();
-    entities.filter_map(|entity| Some((world.get::<Account>(*entity)?, world.get::<Positions>(*entity)?)))
+    entities.filter_map(|entity| {
+        let entity = world.get_entity(*entity).ok()?;
+        Some((entity.get::<Account>()?, entity.get::<Positions>()?))
+    })
 }
 
 /// The accounts with open positions and their risk, in id order.

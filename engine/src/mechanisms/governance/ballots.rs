@@ -13,7 +13,7 @@ use crate::domain::{Agent, AgentId, CohortId, Cohorts, Proposal, Roster, Vault};
 use crate::event::{Event, EventTable};
 use crate::host::Hook;
 use crate::inquiry::{Answers, Inquiries, Inquiry, Listeners};
-use crate::ledger::{Bucket, Ledger};
+use crate::ledger::{AssetId, Bucket, Ledger};
 use crate::math::tally::{self, Choice, Tally, Weight};
 use crate::queue;
 use crate::registry::{Directory, Handle, Kind, Registry, part};
@@ -50,7 +50,11 @@ pub(super) fn keep_weights(world: &mut World) {
         return;
     }
     let agents = world.resource::<Roster>().agents().iter().filter_map(|entity| world.get::<Agent>(*entity));
-    let weights = agents.map(|agent| weight_of(world, agent)).collect();
+    let token = token(world);
+    // The same for all, so looked up once.
+    let vaults: Vec<usize> = token.map(|token| voting(world, token).collect()).unwrap_or_default();
+    let weight = |agent| token.map_or(0, |token| weigh(world, agent, (token, vaults.iter().copied())));
+    let weights = agents.map(weight).collect();
     world.insert_resource(Checkpoint(Arc::new(weights)));
 }
 
@@ -66,12 +70,18 @@ pub(super) fn weight(world: &World, agent: AgentId) -> Amount {
 }
 
 fn weight_of(world: &World, agent: &Agent) -> Amount {
-    let Some(token) = token(world) else { return 0 };
-    let directory = world.resource::<Directory>();
-    let votes = |place: &usize| part::<Vault>(world, Kind::Vault, *place).is_some_and(|vault| vault.asset == token);
-    let staked = (0..directory.count(Kind::Vault)).filter(votes).map(|place| valuation::stake(world, agent.id, place));
+    token(world).map_or(0, |token| weigh(world, agent, (token, voting(world, token))))
+}
+
+/// The vaults whose stake votes.
+fn voting(world: &World, token: AssetId) -> impl Iterator<Item = usize> {
+    let all = 0..world.resource::<Directory>().count(Kind::Vault);
+    all.filter(move |place| part::<Vault>(world, Kind::Vault, *place).is_some_and(|vault| vault.asset == token))
+}
+
+fn weigh(world: &World, agent: &Agent, (token, vaults): (AssetId, impl Iterator<Item = usize>)) -> Amount {
     let held = world.resource::<Ledger>().balance(agent.wallet.asset(token));
-    staked.fold(held, Amount::saturating_add)
+    vaults.map(|place| valuation::stake(world, agent.id, place)).fold(held, Amount::saturating_add)
 }
 
 /// All tokens there are, those burned left out.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bevy_ecs::prelude::{IntoScheduleConfigs, World};
 use bevy_ecs::schedule::{LogLevel, Schedule, ScheduleBuildSettings, SingleThreadedExecutor};
 
+use crate::book::Book;
 use crate::clock::Now;
 use crate::domain::{Cohorts, Groups, Parameter, Votable};
 use crate::event::Events;
@@ -72,6 +73,7 @@ pub(crate) fn install_core(world: &mut World, scenario: &Scenario, options: Opti
     world.insert_resource(Groups::default());
     world.insert_resource(Cohorts::default());
     world.insert_resource(Now::default());
+    world.init_resource::<Book>();
     world.init_resource::<Events>();
     world.init_resource::<Queue>();
     world.init_resource::<Refusals>();

@@ -7,7 +7,7 @@ use bevy_ecs::schedule::{LogLevel, Schedule, ScheduleBuildSettings, SingleThread
 
 use crate::book::Book;
 use crate::clock::Now;
-use crate::domain::{Cohorts, Groups, Parameter, Votable};
+use crate::domain::{Cohorts, Groups, Holders, Parameter, Votable};
 use crate::event::Events;
 use crate::inquiry::{Answers, Inquiries, Listeners};
 use crate::ledger::Ledger;
@@ -18,6 +18,7 @@ use crate::registry::{Directory, Kind, Registry};
 use crate::rng::Streams;
 use crate::scenario::{MAX_DECIMALS, Scenario, SetupError};
 use crate::simulation::Options;
+use crate::view::Public;
 
 /// An empty schedule for each half of each phase, with one chained set per mechanism; ambiguity is an error.
 pub(crate) fn schedules(mechanisms: usize) -> BTreeMap<(Phase, Half), Schedule> {
@@ -74,6 +75,8 @@ pub(crate) fn install_core(world: &mut World, scenario: &Scenario, options: Opti
     world.insert_resource(Cohorts::default());
     world.insert_resource(Now::default());
     world.init_resource::<Book>();
+    world.init_resource::<Holders>();
+    world.init_resource::<Public>();
     world.init_resource::<Events>();
     world.init_resource::<Queue>();
     world.init_resource::<Refusals>();

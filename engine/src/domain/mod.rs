@@ -5,7 +5,7 @@ mod terms;
 mod things;
 mod votes;
 
-pub use stake::{Cooling, CutWindow, Disposal, Holding, Holdings, Vault, VaultTerms};
+pub use stake::{Cooling, CutWindow, Disposal, Holders, Holding, Holdings, Vault, VaultTerms};
 pub use terms::{LiquidationRoute, LiquidationTerms, MarketTerms, UNLIMITED};
 pub use things::{External, Feed, Funds, Harm, History, Market, MarketState, Venue};
 pub use votes::{Change, Parameter, Proposal, Votable};

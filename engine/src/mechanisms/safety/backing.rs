@@ -6,7 +6,7 @@ use bevy_ecs::prelude::{Component, World};
 use super::{SafetyTerms, pool};
 use crate::book::Book;
 use crate::clock::Now;
-use crate::domain::{Disposal, Holdings, Market, Position, Roster, Vault, VaultTerms};
+use crate::domain::{Disposal, Holders, Market, Position, Vault, VaultTerms};
 use crate::ledger::{Bucket, Ledger};
 use crate::math::attack_cost::Pool;
 use crate::mechanism::Assets;
@@ -71,6 +71,7 @@ macro_rules! gauges {
             unit: $unit,
             doc: $doc,
             read: |world, place| backing(world, place, $pick),
+            fixed: false,
         }),*]);
         $registry.probes.extend([$(Probe {
             kind: Kind::Vault,
@@ -207,9 +208,8 @@ fn realizable(world: &World, place: usize, stress: f64) -> f64 {
         return 0.0;
     };
     let (ledger, scale) = (world.resource::<Ledger>(), world.resource::<Assets>().scale(vault.asset));
-    let holders = world.resource::<Roster>().agents().iter().filter_map(|entity| world.get::<Holdings>(*entity));
-    let cooling: Amount =
-        holders.filter_map(|holdings| holdings.of(place)).map(|holding| holding.cooling_shares()).sum();
+    let holders = world.resource::<Holders>().iter().filter_map(|agent| valuation::holding(world, agent, place));
+    let cooling: Amount = holders.map(|(holding, _)| holding.cooling_shares()).sum();
     let leaving = valuation::stake_of_shares(ledger, vault, cooling);
     let staying = (ledger.balance(vault.staked) - leaving).min(vaults::room(world, place)).max(0);
     let coins = staying as f64 / scale;

@@ -341,7 +341,8 @@ fn note(tx: &mut Tx<'_>, account: AccountId, what: (usize, Amount, f64, Amount))
 }
 
 fn declare_view(registry: &mut Registry) {
-    let field = |name, kind, unit, doc, read| PublicField { of: Kind::Account, name, kind, unit, doc, read };
+    let field =
+        |name, kind, unit, doc, read| PublicField { of: Kind::Account, name, kind, unit, doc, read, fixed: false };
     let number = FieldKind::Number;
     registry.public.extend([
         field("market", FieldKind::Handle(Kind::Market), "", "The market of its largest position.", |world, place| {

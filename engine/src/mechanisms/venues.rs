@@ -163,7 +163,8 @@ impl Mechanism for Venues {
 
 fn declare_view(registry: &mut Registry) {
     let number = FieldKind::Number;
-    let field = |name, kind, unit, doc, read| PublicField { of: Kind::Venue, name, kind, unit, doc, read };
+    let field =
+        |name, kind, unit, doc, read| PublicField { of: Kind::Venue, name, kind, unit, doc, read, fixed: false };
     registry.public.extend([
         field("price", number, "quote/base", "Price of the next infinitesimal trade.", price),
         field("depth", number, "quote coins", "Quote that moves the price by 2 %.", depth),

@@ -30,10 +30,10 @@ pub(super) fn give_drafts(world: &mut World) {
 }
 
 /// A parameter's declaration and the place of the thing that carries it.
-pub(super) fn resolve(world: &World, parameter: usize) -> Result<(ParamSpec, usize), Rejected> {
+pub(super) fn resolve(world: &World, parameter: usize) -> Result<(&ParamSpec, usize), Rejected> {
     let of = part::<Parameter>(world, Kind::Parameter, parameter).ok_or(Rejected::NOT_FOUND)?;
     let spec = world.resource::<Registry>().params.get(of.spec).ok_or(Rejected::NOT_FOUND)?;
-    Ok((*spec, of.thing))
+    Ok((spec, of.thing))
 }
 
 /// Refuses values outside the parameter's bounds, and parameters that cannot be voted on.

@@ -18,7 +18,8 @@ use crate::view::{FieldKind, OwnField, OwnScope, PublicField};
 
 pub(super) fn declare(registry: &mut Registry) {
     let number = FieldKind::Number;
-    let field = |of, name, kind, unit, doc, read| PublicField { of, name, kind, unit, doc, read };
+    let field = |of, name, kind, unit, doc, read| PublicField { of, name, kind, unit, doc, read, fixed: false };
+    let fixed = |field| PublicField { fixed: true, ..field };
     registry.public.extend([
         #[allow(clippy::cast_precision_loss)]
         field(Kind::Protocol, "proposals", number, "proposals", "Proposals so far.", |world, _| {
@@ -65,12 +66,12 @@ pub(super) fn declare(registry: &mut Registry) {
         field(Kind::Parameter, "value", number, "", "Its present value.", |world, place| {
             resolve(world, place).ok().and_then(|(spec, thing)| (spec.read)(world, thing)).unwrap_or(f64::NAN)
         }),
-        field(Kind::Parameter, "low", number, "", "The smallest legal value.", |world, place| {
+        fixed(field(Kind::Parameter, "low", number, "", "The smallest legal value.", |world, place| {
             resolve(world, place).map_or(f64::NAN, |(spec, _)| spec.bounds.0)
-        }),
-        field(Kind::Parameter, "high", number, "", "The largest legal value.", |world, place| {
+        })),
+        fixed(field(Kind::Parameter, "high", number, "", "The largest legal value.", |world, place| {
             resolve(world, place).map_or(f64::NAN, |(spec, _)| spec.bounds.1)
-        }),
+        })),
     ]);
     declare_own(registry);
     let outcome = |name, unit, doc, read| Outcome { name, unit, doc, read };
@@ -88,7 +89,8 @@ pub(super) fn declare(registry: &mut Registry) {
 }
 
 fn declare_proposals(registry: &mut Registry) {
-    let field = |name, kind, unit, doc, read| PublicField { of: Kind::Proposal, name, kind, unit, doc, read };
+    let field =
+        |name, kind, unit, doc, read| PublicField { of: Kind::Proposal, name, kind, unit, doc, read, fixed: false };
     let number = FieldKind::Number;
     registry.public.extend([
         field(

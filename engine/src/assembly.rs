@@ -96,10 +96,12 @@ pub(crate) fn list_parameters(world: &mut World) {
     for (spec, param) in registry.params.iter().enumerate() {
         let carriers =
             directory.names(param.kind).enumerate().filter(|(thing, _)| (param.read)(world, *thing).is_some());
-        parameters.extend(carriers.map(|(thing, name)| (param.path(name), Parameter { spec, thing })));
+        parameters
+            .extend(carriers.map(|(thing, name)| (param.path(name), Parameter { spec, thing, read: param.read })));
     }
     for (path, parameter) in parameters {
-        let entity = world.spawn(parameter).id();
+        let entity = world.spawn_empty().id();
+        world.resource_mut::<Votable>().0.push(parameter);
         world.resource_mut::<Directory>().add(Kind::Parameter, &path, entity);
     }
 }

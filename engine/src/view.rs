@@ -38,6 +38,14 @@ pub struct PublicField {
     pub fixed: bool,
 }
 
+impl PublicField {
+    /// The same, of what never changes.
+    #[must_use]
+    pub const fn fixed(self) -> Self {
+        Self { fixed: true, ..self }
+    }
+}
+
 /// The record an agent's own field hangs on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum OwnScope {

@@ -175,10 +175,12 @@ fn declare_view(registry: &mut Registry) {
         }),
         field("base", FieldKind::Handle(Kind::Asset), "", "The asset traded.", |world, place| {
             part::<Venue>(world, Kind::Venue, place).map_or(-1.0, |venue| f64::from(venue.base.0))
-        }),
+        })
+        .fixed(),
         field("quote", FieldKind::Handle(Kind::Asset), "", "The asset it is priced in.", |world, place| {
             part::<Venue>(world, Kind::Venue, place).map_or(-1.0, |venue| f64::from(venue.quote.0))
-        }),
+        })
+        .fixed(),
         field(
             "has_external",
             FieldKind::Flag,

@@ -81,7 +81,7 @@ pub(super) fn declare_view(registry: &mut Registry) {
             unit: "",
             doc: "The asset that margin is settled in.",
             read: |world, _| f64::from(world.resource::<Assets>().settlement().0),
-            fixed: false,
+            fixed: true,
         },
         field("mark", number, "coins", "The mark price, 0 before the feed has published.", mark),
         field("index", number, "coins", "The feed's price, which this market marks to.", mark),
@@ -113,11 +113,13 @@ pub(super) fn declare_view(registry: &mut Registry) {
             let first = part::<Market>(world, Kind::Market, place).and_then(|market| market.venues.first());
             #[allow(clippy::cast_precision_loss)]
             first.map_or(-1.0, |venue| *venue as f64)
-        }),
+        })
+        .fixed(),
         #[allow(clippy::cast_precision_loss)]
         field("feed", FieldKind::Handle(Kind::Feed), "", "The feed of its index.", |world, place| {
             part::<Market>(world, Kind::Market, place).map_or(-1.0, |market| market.feed as f64)
-        }),
+        })
+        .fixed(),
     ]);
     let own = |name, unit, doc, gather| OwnField { scope: OwnScope::Position, name, unit, doc, gather };
     registry.own.extend([

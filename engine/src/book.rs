@@ -7,7 +7,7 @@ use bevy_ecs::lifecycle::HookContext;
 use bevy_ecs::prelude::{Resource, World};
 use bevy_ecs::world::DeferredWorld;
 
-use crate::domain::{Account, AccountId, Market, Position, Roster};
+use crate::domain::{Account, AccountId, Market, Position};
 use crate::ledger::{Bucket, Ledger, Slot};
 use crate::registry::{Directory, Kind};
 use crate::units::{Amount, Price};
@@ -22,8 +22,10 @@ pub(crate) struct Book {
     places: Vec<Option<u32>>,
     /// Where each account's collateral lies, in rising order.
     margins: Vec<Slot>,
-    /// Accounts and positions put in since the book was brought up to date.
+    /// Accounts that changed since the book was brought up to date, each once.
     touched: Vec<AccountId>,
+    /// Whether each account is among them.
+    is_touched: Vec<bool>,
     /// What the rows are valued on, by market.
     pricings: Vec<Option<Pricing<'static>>>,
     /// Sum of the rows' debts.
@@ -103,9 +105,9 @@ impl Book {
         let all = valuation::every_account(world);
         let (touched, margins): (Vec<_>, Vec<_>) = all.map(|(account, _)| (account.id, account.margin)).unzip();
         assert!(margins.is_sorted(), "Invariant: margin slots rise with their accounts");
-        let places = vec![None; world.resource::<Roster>().accounts().len()];
+        let (places, is_touched) = (vec![None; touched.len()], vec![true; touched.len()]);
         world.resource_mut::<Ledger>().follow(Bucket::Margin);
-        world.insert_resource(Self { places, margins, touched, ..Self::default() });
+        world.insert_resource(Self { places, margins, touched, is_touched, ..Self::default() });
         Self::follow(world);
     }
 
@@ -113,7 +115,15 @@ impl Book {
     pub(crate) fn hear(mut world: DeferredWorld<'_>, context: HookContext) {
         let Some(id) = world.get::<Account>(context.entity).map(|account| account.id) else { return };
         if let Some(mut book) = world.get_resource_mut::<Self>() {
-            book.touched.push(id);
+            book.touch(id);
+        }
+    }
+
+    /// Before the book is begun there is nothing to bring up to date.
+    fn touch(&mut self, id: AccountId) {
+        if self.is_touched.get(id.0 as usize) == Some(&false) {
+            self.is_touched[id.0 as usize] = true;
+            self.touched.push(id);
         }
     }
 
@@ -155,17 +165,20 @@ impl Book {
     }
 
     fn take_in(&mut self, world: &World, moved: &[Slot]) {
+        for slot in moved {
+            let owner = self.margins.binary_search(slot).ok().and_then(|place| u32::try_from(place).ok());
+            owner.into_iter().for_each(|owner| self.touch(AccountId(owner)));
+        }
         let mut touched = std::mem::take(&mut self.touched);
-        let owners = moved.iter().filter_map(|slot| self.margins.binary_search(slot).ok());
-        touched.extend(owners.filter_map(|place| u32::try_from(place).ok()).map(AccountId));
         let pricings: Vec<_> = Pricing::all(world, mark).collect();
         let is_revalued = pricings != self.pricings;
         for id in &touched {
-            let row = Row::of(world, *id).map(|mut row| {
+            let mut row = Row::of(world, *id);
+            if let Some(row) = row.as_mut().filter(|_| !is_revalued) {
                 row.value(&pricings);
-                row
-            });
+            }
             self.put(*id, row);
+            self.is_touched[id.0 as usize] = false;
         }
         if is_revalued {
             self.rows.iter_mut().for_each(|row| row.value(&pricings));

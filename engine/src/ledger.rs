@@ -159,7 +159,10 @@ impl Ledger {
         entry.balance += amount;
         self.totals[entry.asset.0 as usize][entry.bucket as usize] += i128::from(amount);
         if let Some(changed) = &mut self.changed[entry.bucket as usize] {
-            changed.push(slot);
+            // An action moves from and to the same few slots.
+            if changed.last() != Some(&slot) {
+                changed.push(slot);
+            }
         }
         self.moved = true;
     }

@@ -90,6 +90,7 @@ impl Mechanism for Relief {
             unit: "coins",
             doc: "What is in the relief fund.",
             read: |world, _| coins(world),
+            fixed: false,
         });
         registry.probes.push(Probe {
             kind: Kind::Protocol,

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use bevy_ecs::prelude::{IntoScheduleConfigs, World};
 use bevy_ecs::schedule::{LogLevel, Schedule, ScheduleBuildSettings, SingleThreadedExecutor};
 
+use crate::book::Book;
 use crate::clock::Now;
-use crate::domain::{Cohorts, Groups, Parameter, Votable};
+use crate::domain::{Cohorts, Groups, Holders, Parameter, Votable};
 use crate::event::Events;
 use crate::inquiry::{Answers, Inquiries, Listeners};
 use crate::ledger::Ledger;
@@ -17,6 +18,7 @@ use crate::registry::{Directory, Kind, Registry};
 use crate::rng::Streams;
 use crate::scenario::{MAX_DECIMALS, Scenario, SetupError};
 use crate::simulation::Options;
+use crate::view::Public;
 
 /// An empty schedule for each half of each phase, with one chained set per mechanism; ambiguity is an error.
 pub(crate) fn schedules(mechanisms: usize) -> BTreeMap<(Phase, Half), Schedule> {
@@ -72,6 +74,9 @@ pub(crate) fn install_core(world: &mut World, scenario: &Scenario, options: Opti
     world.insert_resource(Groups::default());
     world.insert_resource(Cohorts::default());
     world.insert_resource(Now::default());
+    world.init_resource::<Book>();
+    world.init_resource::<Holders>();
+    world.init_resource::<Public>();
     world.init_resource::<Events>();
     world.init_resource::<Queue>();
     world.init_resource::<Refusals>();
@@ -91,10 +96,12 @@ pub(crate) fn list_parameters(world: &mut World) {
     for (spec, param) in registry.params.iter().enumerate() {
         let carriers =
             directory.names(param.kind).enumerate().filter(|(thing, _)| (param.read)(world, *thing).is_some());
-        parameters.extend(carriers.map(|(thing, name)| (param.path(name), Parameter { spec, thing })));
+        parameters
+            .extend(carriers.map(|(thing, name)| (param.path(name), Parameter { spec, thing, read: param.read })));
     }
     for (path, parameter) in parameters {
-        let entity = world.spawn(parameter).id();
+        let entity = world.spawn_empty().id();
+        world.resource_mut::<Votable>().0.push(parameter);
         world.resource_mut::<Directory>().add(Kind::Parameter, &path, entity);
     }
 }

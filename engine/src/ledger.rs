@@ -47,6 +47,11 @@ pub enum Bucket {
     Outside,
 }
 
+impl Bucket {
+    /// How many there are.
+    const COUNT: usize = Self::Outside as usize + 1;
+}
+
 /// One place of value, by index.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Slot(u32);
@@ -101,13 +106,17 @@ pub struct Ledger {
     journal: Vec<Movement>,
     open_scopes: u32,
     moved: bool,
+    /// Sums of balances by asset and bucket.
+    totals: Vec<[i128; Bucket::COUNT]>,
+    /// Slots whose balances changed, of the buckets that somebody follows.
+    changed: [Option<Vec<Slot>>; Bucket::COUNT],
 }
 
 impl Ledger {
     /// A ledger over `assets` assets, all empty.
     #[must_use]
     pub fn new(assets: usize) -> Self {
-        Self { issued: vec![0; assets], ..Self::default() }
+        Self { issued: vec![0; assets], totals: vec![[0; Bucket::COUNT]; assets], ..Self::default() }
     }
 
     /// Opens an empty slot.
@@ -137,11 +146,25 @@ impl Ledger {
         if amount < 0 {
             return Err(Rejected::AMOUNT);
         }
-        let entry = &mut self.entries[slot.0 as usize];
-        entry.balance = entry.balance.checked_add(amount).ok_or(Rejected::OVERFLOW)?;
+        let entry = self.entries[slot.0 as usize];
+        entry.balance.checked_add(amount).ok_or(Rejected::OVERFLOW)?;
+        self.shift(slot, amount);
         self.issued[entry.asset.0 as usize] += i128::from(amount);
-        self.moved = true;
         Ok(())
+    }
+
+    /// The one place where balances change.
+    fn shift(&mut self, slot: Slot, amount: Amount) {
+        let entry = &mut self.entries[slot.0 as usize];
+        entry.balance += amount;
+        self.totals[entry.asset.0 as usize][entry.bucket as usize] += i128::from(amount);
+        if let Some(changed) = &mut self.changed[entry.bucket as usize] {
+            // An action moves from and to the same few slots.
+            if changed.last() != Some(&slot) {
+                changed.push(slot);
+            }
+        }
+        self.moved = true;
     }
 
     /// Moves `amount` from one slot to another of the same asset.
@@ -171,14 +194,10 @@ impl Ledger {
 
     fn apply(&mut self, movement: Movement, sign: Amount) {
         let amount = sign * movement.amount;
-        let from = &mut self.entries[movement.from.0 as usize];
-        from.balance -= amount;
-        let (payer, asset) = (from.group, from.asset);
-        let to = &mut self.entries[movement.to.0 as usize];
-        to.balance += amount;
-        let receiver = to.group;
-        self.moved = true;
-        let flow = Flow { from: payer, to: receiver, reason: movement.reason, asset };
+        self.shift(movement.from, -amount);
+        self.shift(movement.to, amount);
+        let (from, to) = (self.entries[movement.from.0 as usize], self.entries[movement.to.0 as usize]);
+        let flow = Flow { from: from.group, to: to.group, reason: movement.reason, asset: from.asset };
         let total = self.flows.entry(flow).or_default();
         *total += i128::from(amount);
         if *total == 0 {
@@ -190,6 +209,21 @@ impl Ledger {
     #[must_use]
     pub fn balance(&self, slot: Slot) -> Amount {
         self.entries[slot.0 as usize].balance
+    }
+
+    /// From now on keeps which slots of a bucket change, for whoever takes them with [`Self::take_changed`] every step.
+    pub(crate) fn follow(&mut self, bucket: Bucket) {
+        self.changed[bucket as usize].get_or_insert_default();
+    }
+
+    /// Whether a slot of a bucket that is followed has changed since the last [`Self::take_changed`].
+    pub(crate) fn has_changed(&self, bucket: Bucket) -> bool {
+        self.changed[bucket as usize].as_ref().is_some_and(|changed| !changed.is_empty())
+    }
+
+    /// The slots of a bucket that changed since the last call, in the order in which they did; some of them repeatedly.
+    pub(crate) fn take_changed(&mut self, bucket: Bucket) -> Vec<Slot> {
+        self.changed[bucket as usize].as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Opens a rollback scope and returns the mark to [`Self::close`] it with.
@@ -221,17 +255,15 @@ impl Ledger {
     /// The sum of a group's balances of one asset.
     #[must_use]
     pub fn held(&self, group: GroupId, asset: AssetId) -> i128 {
-        self.sum(|entry| entry.group == group && entry.asset == asset)
+        let own = self.entries.iter().filter(|entry| entry.group == group && entry.asset == asset);
+        own.map(|entry| i128::from(entry.balance)).sum()
     }
 
     /// The sum of all balances of one asset in some buckets.
     #[must_use]
     pub fn in_buckets(&self, buckets: &[Bucket], asset: AssetId) -> i128 {
-        self.sum(|entry| entry.asset == asset && buckets.contains(&entry.bucket))
-    }
-
-    fn sum(&self, pick: impl Fn(&Entry) -> bool) -> i128 {
-        self.entries.iter().filter(|entry| pick(entry)).map(|entry| i128::from(entry.balance)).sum()
+        let totals = &self.totals[asset.0 as usize];
+        buckets.iter().map(|bucket| totals[*bucket as usize]).sum()
     }
 
     /// The number of units ever issued of `asset`.
@@ -256,14 +288,16 @@ impl Ledger {
         if !std::mem::take(&mut self.moved) {
             return;
         }
-        let mut sums = vec![0_i128; self.issued.len()];
+        let mut totals = vec![[0_i128; Bucket::COUNT]; self.issued.len()];
         for entry in &self.entries {
             assert!(entry.balance >= 0, "Invariant: a balance is negative after {after}: {entry:?}");
-            sums[entry.asset.0 as usize] += i128::from(entry.balance);
+            totals[entry.asset.0 as usize][entry.bucket as usize] += i128::from(entry.balance);
         }
-        for (asset, (sum, issued)) in sums.iter().zip(&self.issued).enumerate() {
-            assert!(sum == issued, "Invariant: asset {asset} holds {sum} but issued {issued} after {after}");
+        for (asset, (totals, issued)) in totals.iter().zip(&self.issued).enumerate() {
+            let sum: i128 = totals.iter().sum();
+            assert!(sum == *issued, "Invariant: asset {asset} holds {sum} but issued {issued} after {after}");
         }
+        assert!(totals == self.totals, "Invariant: sums of buckets are not those kept after {after}");
     }
 }
 

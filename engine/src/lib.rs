@@ -5,6 +5,7 @@
 
 pub mod action;
 mod assembly;
+mod book;
 pub mod clock;
 pub mod domain;
 pub mod event;

@@ -138,7 +138,11 @@ fn attempt(world: &mut World, intent: &Intent) -> Result<(), Rejected> {
 
 /// Wakes the agents to whose accounts something happened since `mark`.
 pub(crate) fn wake_touched(world: &mut World, mark: usize) {
-    let touched: Vec<_> = world.resource::<Events>().since(mark).iter().filter_map(|event| event.agent).collect();
+    let events = world.resource::<Events>().since(mark);
+    if events.is_empty() {
+        return;
+    }
+    let touched: Vec<_> = events.iter().filter_map(|event| event.agent).collect();
     let mut attention = world.resource_mut::<Attention>();
     for agent in touched {
         attention.touch(agent);

@@ -116,10 +116,20 @@ fn event_layout(table: EventTable) -> (&'static str, Vec<EventColumn>) {
     }
 }
 
+/// The table with a row per step and thing of a kind.
+#[derive(Debug)]
+struct Steps {
+    kind: Kind,
+    probes: Vec<Probe>,
+    /// The things' names.
+    names: Vec<Arc<str>>,
+    frame: Frame,
+}
+
 /// Rows not yet taken.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    steps: Vec<(Kind, Vec<Probe>, Frame)>,
+    steps: Vec<Steps>,
     events: Vec<(EventTable, Vec<EventColumn>, Frame)>,
     faults: Frame,
     /// Values of all parameters at the start.
@@ -144,7 +154,7 @@ impl Recorder {
                 for (name, Measure { unit, doc, .. }) in measures.probes.iter().filter(|_| *kind == Kind::Protocol) {
                     frame = frame.with(name.clone(), unit.clone(), doc.clone(), Data::Float(Vec::new()));
                 }
-                (*kind, probes, frame)
+                Steps { kind: *kind, probes, names: Vec::new(), frame }
             })
             .collect();
         let faults = keyed("faults")
@@ -164,11 +174,15 @@ impl Recorder {
     /// Adds the rows of the step that just ended, with what scripts measured in it.
     pub(crate) fn record(&mut self, world: &mut World, measured: &[f64], faults: &[Fault]) {
         let now = *world.resource::<Now>();
-        for (kind, probes, frame) in &mut self.steps {
-            for place in 0..world.resource::<Directory>().count(*kind) {
-                let mut row = key(now);
+        let mut row = Vec::new();
+        for Steps { kind, probes, names, frame } in &mut self.steps {
+            let directory = world.resource::<Directory>();
+            names.extend((names.len()..directory.count(*kind)).map(|place| Arc::from(directory.name(*kind, place))));
+            for (place, name) in names.iter().enumerate() {
+                row.clear();
+                row.extend(key(now));
                 if *kind != Kind::Protocol {
-                    row.push(Item::Text(world.resource::<Directory>().name(*kind, place).into()));
+                    row.push(Item::Text(Arc::clone(name)));
                 }
                 row.extend(probes.iter().map(|probe| item((probe.read)(world, place))));
                 if *kind == Kind::Protocol {
@@ -182,12 +196,14 @@ impl Recorder {
         for event in world.resource_mut::<Events>().take() {
             let of_table = self.events.iter_mut().find(|(table, ..)| *table == event.table);
             let Some((_, columns, frame)) = of_table else { continue };
-            let mut row = key(now);
+            row.clear();
+            row.extend(key(now));
             row.extend(columns.iter().map(|(.., read)| read(world, &event)));
             frame.push(&row);
         }
         for fault in faults {
-            let mut row = key(now);
+            row.clear();
+            row.extend(key(now));
             row.push(Item::Int(fault.agent.map_or(-1, |agent| i64::from(agent.0))));
             row.push(Item::Text(fault.agent.map_or_else(|| "".into(), |agent| cohort_of(world, agent.0))));
             row.push(Item::Text(fault.hook.into()));
@@ -204,7 +220,7 @@ impl Recorder {
 
     /// Takes the rows of all step tables.
     pub(crate) fn take(&mut self) -> Vec<Frame> {
-        let steps = self.steps.iter_mut().map(|(_, _, frame)| frame.take());
+        let steps = self.steps.iter_mut().map(|steps| steps.frame.take());
         let mut frames: Vec<Frame> = steps.collect();
         frames.extend(self.events.iter_mut().map(|(.., frame)| frame.take()));
         frames.push(self.faults.take());
@@ -237,8 +253,8 @@ fn event_frame(world: &World, table: EventTable) -> (EventTable, Vec<EventColumn
 }
 
 #[allow(clippy::cast_possible_wrap)]
-fn key(now: Now) -> Vec<Item> {
-    vec![Item::Int(now.step as i64), Item::Int((now.time + now.dt.0) as i64)]
+fn key(now: Now) -> [Item; 2] {
+    [Item::Int(now.step as i64), Item::Int((now.time + now.dt.0) as i64)]
 }
 
 fn empty(world: &World, probe: &Probe) -> Data {

@@ -26,22 +26,26 @@ pub struct Trade {
 pub fn trade(tx: &mut Tx<'_>, trade: Trade) -> Result<(), Rejected> {
     let entity = tx.account_entity(trade.account)?;
     let place = u16::try_from(trade.market).map_err(|_| Rejected::NOT_FOUND)?;
-    let mut positions = tx.write::<Positions>(entity).ok_or(Rejected::NOT_FOUND)?;
-    let before = positions.in_market(trade.market).copied().unwrap_or(Position { market: place, size: 0, cost: 0 });
-    let (after, realized) = apply(before, trade)?;
-    positions.0.retain(|position| position.market != place);
-    if after.size != 0 {
-        let at = positions.0.partition_point(|position| position.market < place);
-        positions.0.insert(at, after);
-    }
+    let (before, (after, realized)) = tx.modify(entity, |positions: &mut Positions| {
+        let before = positions.in_market(trade.market).copied().unwrap_or(Position { market: place, size: 0, cost: 0 });
+        let (after, realized) = apply(before, trade)?;
+        positions.0.retain(|position| position.market != place);
+        if after.size != 0 {
+            let at = positions.0.partition_point(|position| position.market < place);
+            positions.0.insert(at, after);
+        }
+        Ok((before, (after, realized)))
+    })?;
     let market_entity = tx.entity(Kind::Market, trade.market).ok_or(Rejected::NOT_FOUND)?;
     let mut market = tx.write::<Market>(market_entity).ok_or(Rejected::NOT_FOUND)?;
     market.long = market.long.checked_add(after.size.max(0) - before.size.max(0)).ok_or(Rejected::OVERFLOW)?;
     market.short = market.short.checked_add((-after.size).max(0) - (-before.size).max(0)).ok_or(Rejected::OVERFLOW)?;
     market.cost += i128::from(after.cost) - i128::from(before.cost);
-    let mut account = tx.write::<Account>(entity).ok_or(Rejected::NOT_FOUND)?;
-    account.claim = account.claim.checked_add(realized).ok_or(Rejected::OVERFLOW)?;
-    account.last_market = place;
+    tx.modify(entity, |account: &mut Account| {
+        account.claim = account.claim.checked_add(realized).ok_or(Rejected::OVERFLOW)?;
+        account.last_market = place;
+        Ok(())
+    })?;
     settle(tx, trade.account)
 }
 
@@ -88,8 +92,10 @@ pub fn settle(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Rejected> {
         tx.transfer_up_to(account.margin, pool, -account.claim, "realized_loss")?
     };
     let entity = tx.account_entity(id)?;
-    tx.write::<Account>(entity).ok_or(Rejected::NOT_FOUND)?.claim += change;
-    Ok(())
+    tx.modify(entity, |account: &mut Account| {
+        account.claim += change;
+        Ok(())
+    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use bevy_ecs::schedule::{LogLevel, Schedule, ScheduleBuildSettings};
 
 use crate::action::{Intent, Rejected};
 use crate::assembly;
+use crate::book::Book;
 use crate::clock::{Clock, Now};
 use crate::domain::{Agent, AgentId, CohortId, Cohorts, Market, Roster};
 use crate::event::Events;
@@ -92,6 +93,7 @@ impl Simulation {
         let agents = world.resource::<Roster>().agents().len();
         world.insert_resource(Attention::of(agents));
         world.resource_mut::<Ledger>().assert_conserved("set-up");
+        Book::begin(&mut world);
         Ventures::begin(&mut world);
         view::freeze(&mut world);
         let recorder = Recorder::of(&world, &scenario.measures);
@@ -141,6 +143,7 @@ impl Simulation {
         self.fault_count += script_faults.len() as u64;
         self.faults.extend(script_faults);
         self.faults.sort();
+        Book::follow(&mut self.world);
         self.recorder.record(&mut self.world, &measured, &self.faults);
         self.faults.clear();
         self.next_step += 1;

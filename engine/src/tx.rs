@@ -80,6 +80,25 @@ impl<'w> Tx<'w> {
         self.world.get_mut::<C>(entity)
     }
 
+    /// Changes a component that others follow, so that they hear of it; its pre-image is kept while a scope is open.
+    ///
+    /// # Errors
+    /// [`Rejected::NOT_FOUND`] when the entity has none, or what `change` was refused for.
+    pub fn modify<C: Component + Clone, T>(
+        &mut self,
+        entity: Entity,
+        change: impl FnOnce(&mut C) -> Result<T, Rejected>,
+    ) -> Result<T, Rejected> {
+        if self.depth > 0 {
+            let image = self.get::<C>(entity)?.clone();
+            self.undo.push(Box::new(move |world| {
+                // What was there to be changed is still there.
+                let _ = world.modify_component(entity, |value: &mut C| *value = image);
+            }));
+        }
+        self.world.modify_component(entity, change).ok().flatten().unwrap_or(Err(Rejected::NOT_FOUND))
+    }
+
     /// Changes a component that is too large to keep a pre-image of; `revert` undoes exactly what `apply` did.
     ///
     /// # Errors

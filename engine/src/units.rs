@@ -180,13 +180,17 @@ pub enum Rounding {
 
 /// `value` as a whole number of units, `None` when it is not finite or leaves the 64-bit range.
 #[must_use]
-#[allow(clippy::cast_possible_truncation)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
 pub fn whole(value: f64, rounding: Rounding) -> Option<Amount> {
-    let rounded = match rounding {
-        Rounding::Down => libm::floor(value),
-        Rounding::Up => libm::ceil(value),
-    };
-    (rounded.abs() < 9.2e18).then_some(rounded as Amount)
+    if value.is_nan() || value.abs() >= 9.2e18 {
+        return None;
+    }
+    // Toward zero, then a step: the baseline instruction set has no rounding, and beyond 2^53 everything is whole.
+    let truncated = value as Amount;
+    Some(match rounding {
+        Rounding::Down => truncated - Amount::from(truncated as f64 > value),
+        Rounding::Up => truncated + Amount::from((truncated as f64) < value),
+    })
 }
 
 /// `10^digits` exactly, for moving between whole coins and smallest units.
@@ -247,6 +251,17 @@ mod tests {
         assert_eq!(whole(-1.5, Rounding::Down), Some(-2));
         assert_eq!(whole(-1.5, Rounding::Up), Some(-1));
         assert_eq!(whole(f64::NAN, Rounding::Up), None);
+        for value in [0.0, -0.0, 0.5, 3.0, 4_503_599_627_370_497.5, 9.1e18, 9.2e18, 1e300, f64::INFINITY] {
+            for value in [value, -value] {
+                let check = |rounded: f64, rounding| {
+                    #[allow(clippy::cast_possible_truncation)]
+                    let expected = (rounded.abs() < 9.2e18).then_some(rounded as Amount);
+                    assert_eq!(whole(value, rounding), expected, "{value} {rounding:?}");
+                };
+                check(libm::floor(value), Rounding::Down);
+                check(libm::ceil(value), Rounding::Up);
+            }
+        }
         assert_eq!(share(7, 2, 3), 4);
         assert_eq!(share(-7, 2, 3), -4);
     }

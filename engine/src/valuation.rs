@@ -1,35 +1,103 @@
 //! What accounts, agents and parties are worth: requirements on the marks, holdings at market prices.
 
+use std::borrow::Cow;
+
 use bevy_ecs::prelude::World;
 
+use crate::book::Book;
 use crate::domain::{
     Account, AccountId, Agent, AgentId, Cohorts, External, Funds, Groups, Holding, Holdings, Market, MarketTerms,
     Position, Positions, Risk, Roster, Vault, Venue,
 };
 use crate::ledger::{AssetId, GroupId, Ledger, Slot};
-use crate::math::margin;
+use crate::math::margin::{self, Tier};
 use crate::mechanism::Assets;
 use crate::registry::{Directory, Kind, part};
 use crate::units::{Amount, Price, Rounding, share, whole};
 
+/// What profits and requirements in one market depend on, looked up once for many positions.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Pricing<'w> {
+    mark: Option<Price>,
+    unit: f64,
+    factor: f64,
+    scale: f64,
+    imr: f64,
+    mmr: f64,
+    tiers: Cow<'w, [Tier]>,
+}
+
+impl<'w> Pricing<'w> {
+    fn of(market: &Market, terms: &'w MarketTerms, (mark, scale): (Option<Price>, f64)) -> Self {
+        let (imr, mmr, tiers) = (terms.imr, terms.mmr, Cow::Borrowed(terms.tiers.as_slice()));
+        Self { mark, unit: market.unit, factor: market.margin_factor, scale, imr, mmr, tiers }
+    }
+
+    /// The market at `place` on a mark; `None` when there is no such market.
+    fn at(world: &'w World, place: usize, mark: impl Fn(&Market) -> Option<Price>) -> Option<Self> {
+        let entity = world.get_entity(world.resource::<Directory>().entity(Kind::Market, place)?).ok()?;
+        let (market, terms) = (entity.get::<Market>()?, entity.get::<MarketTerms>()?);
+        Some(Self::of(market, terms, (mark(market), world.resource::<Assets>().settlement_scale())))
+    }
+
+    /// All markets on such marks, by place.
+    pub(crate) fn all(world: &'w World, mark: impl Fn(&Market) -> Option<Price>) -> impl Iterator<Item = Option<Self>> {
+        (0..world.resource::<Directory>().count(Kind::Market)).map(move |place| Self::at(world, place, &mark))
+    }
+
+    /// The same, kept beyond the world's next change.
+    pub(crate) fn kept(&self) -> Pricing<'static> {
+        let Self { mark, unit, factor, scale, imr, mmr, .. } = *self;
+        Pricing { mark, unit, factor, scale, imr, mmr, tiers: Cow::Owned(self.tiers.to_vec()) }
+    }
+
+    /// Unrealized profit of a position, as [`profit`].
+    pub(crate) fn profit(&self, position: &Position) -> Amount {
+        profit_of(self.unit, position, self.mark)
+    }
+
+    /// Maintenance requirement of a position of `size`, rounded up.
+    pub(crate) fn mmr(&self, size: Amount) -> Amount {
+        self.up(margin::tiered(self.notional(size), self.mmr, &self.tiers, |tier| tier.mmr))
+    }
+
+    /// Initial requirement of a position of `size`, rounded up.
+    fn imr(&self, size: Amount) -> Amount {
+        self.up(margin::tiered(self.notional(size), self.imr, &self.tiers, |tier| tier.imr))
+    }
+
+    /// In settlement coins.
+    fn notional(&self, size: Amount) -> f64 {
+        notional_of(self.unit, size, self.mark) / self.scale
+    }
+
+    fn up(&self, coins: f64) -> Amount {
+        whole(coins * self.factor * self.scale, Rounding::Up).unwrap_or(Amount::MAX / 4)
+    }
+}
+
 /// Value of `size` base units at `price` in settlement units.
 #[must_use]
-#[allow(clippy::cast_precision_loss)]
 pub fn value(market: &Market, size: Amount, price: f64, rounding: Rounding) -> Option<Amount> {
-    whole(size as f64 * price * market.unit, rounding)
+    value_of(market.unit, size, price, rounding)
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn value_of(unit: f64, size: Amount, price: f64, rounding: Rounding) -> Option<Amount> {
+    whole(size as f64 * price * unit, rounding)
 }
 
 /// Unrealized profit of a position on the market's mark, rounded against its holder; 0 before there is a mark.
 #[must_use]
 pub fn profit(market: &Market, position: &Position) -> Amount {
-    profit_at(market, position, market.mark)
+    profit_of(market.unit, position, market.mark)
 }
 
-fn profit_at(market: &Market, position: &Position, mark: Option<Price>) -> Amount {
+fn profit_of(unit: f64, position: &Position, mark: Option<Price>) -> Amount {
     let Some(mark) = mark else { return 0 };
     // Beyond 64 bits profit and loss stop growing: actions of that size are refused, but a mark may run there.
     let furthest = position.size.signum() * (Amount::MAX / 4);
-    value(market, position.size, mark.get(), Rounding::Down)
+    value_of(unit, position.size, mark.get(), Rounding::Down)
         .map_or(furthest, |value| value.saturating_sub(position.cost))
 }
 
@@ -55,17 +123,10 @@ pub fn risk_on(
 ) -> Risk {
     let mut risk = Risk { nc: balance(world.resource::<Ledger>(), account), ..Risk::default() };
     for position in &positions.0 {
-        let place = usize::from(position.market);
-        let (Some(market), Some(terms)) =
-            (part::<Market>(world, Kind::Market, place), part::<MarketTerms>(world, Kind::Market, place))
-        else {
-            continue;
-        };
-        let mark = mark(market);
-        let (imr, mmr) = requirement_at(world, market, terms, (position.size, mark));
-        risk.imr = risk.imr.saturating_add(imr);
-        risk.mmr = risk.mmr.saturating_add(mmr);
-        risk.nc = risk.nc.saturating_add(profit_at(market, position, mark));
+        let Some(pricing) = Pricing::at(world, usize::from(position.market), &mark) else { continue };
+        risk.imr = risk.imr.saturating_add(pricing.imr(position.size));
+        risk.mmr = risk.mmr.saturating_add(pricing.mmr(position.size));
+        risk.nc = risk.nc.saturating_add(pricing.profit(position));
     }
     risk
 }
@@ -73,32 +134,19 @@ pub fn risk_on(
 /// Initial and maintenance requirement of a position of `size`, rounded up.
 #[must_use]
 pub fn requirement(world: &World, market: &Market, terms: &MarketTerms, size: Amount) -> (Amount, Amount) {
-    requirement_at(world, market, terms, (size, market.mark))
-}
-
-fn requirement_at(
-    world: &World,
-    market: &Market,
-    terms: &MarketTerms,
-    (size, mark): (Amount, Option<Price>),
-) -> (Amount, Amount) {
-    let scale = world.resource::<Assets>().settlement_scale();
-    let notional = notional_at(market, size, mark) / scale;
-    let up = |coins: f64| whole(coins * market.margin_factor * scale, Rounding::Up).unwrap_or(Amount::MAX / 4);
-    let imr = margin::tiered(notional, terms.imr, &terms.tiers, |tier| tier.imr);
-    let mmr = margin::tiered(notional, terms.mmr, &terms.tiers, |tier| tier.mmr);
-    (up(imr), up(mmr))
+    let pricing = Pricing::of(market, terms, (market.mark, world.resource::<Assets>().settlement_scale()));
+    (pricing.imr(size), pricing.mmr(size))
 }
 
 /// Notional of `size` at the mark, in settlement units.
 #[must_use]
 pub fn notional(market: &Market, size: Amount) -> f64 {
-    notional_at(market, size, market.mark)
+    notional_of(market.unit, size, market.mark)
 }
 
 #[allow(clippy::cast_precision_loss)]
-fn notional_at(market: &Market, size: Amount, mark: Option<Price>) -> f64 {
-    mark.map_or(0.0, |mark| (size as f64 * mark.get() * market.unit).abs())
+fn notional_of(unit: f64, size: Amount, mark: Option<Price>) -> f64 {
+    mark.map_or(0.0, |mark| (size as f64 * mark.get() * unit).abs())
 }
 
 /// Net collateral that counts for opening and withdrawing: positive unrealized profit only by its market's weight.
@@ -135,7 +183,10 @@ pub fn account(world: &World, id: AccountId) -> Option<(&Account, &Positions)> {
 /// Every account with its positions, in id order.
 pub fn every_account(world: &World) -> impl Iterator<Item = (&Account, &Positions)> {
     let entities = world.resource::<Roster>().accounts().iter();
-    entities.filter_map(|entity| Some((world.get::<Account>(*entity)?, world.get::<Positions>(*entity)?)))
+    entities.filter_map(|entity| {
+        let entity = world.get_entity(*entity).ok()?;
+        Some((entity.get::<Account>()?, entity.get::<Positions>()?))
+    })
 }
 
 /// The accounts with open positions and their risk, in id order.
@@ -343,6 +394,12 @@ pub const ESCROW: &str = "escrow";
 /// Name of the depositors' group.
 pub const DEPOSITS: &str = "depositors";
 
+/// What an account's cash is above what it is owed. Net collateral is net of what was borrowed, so that the deposits' loan
+/// is counted here.
+fn due(margin: Amount, nc: Amount) -> i128 {
+    i128::from(margin) - i128::from(nc.max(0))
+}
+
 /// Assets of the protocol minus all claims on it, unrealized profit included, in settlement units.
 #[must_use]
 pub fn solvency(world: &World) -> i128 {
@@ -352,10 +409,12 @@ pub fn solvency(world: &World) -> i128 {
         + i128::from(ledger.balance(funds.insurance))
         + i128::from(ledger.balance(funds.deposits))
         - i128::from(funds.deposit_claims);
+    let book = world.resource::<Book>();
+    if let Some(rows) = book.valued(world) {
+        return net + rows.map(|row| due(row.margin, row.nc)).sum::<i128>();
+    }
     for (account, positions) in every_account(world) {
-        let nc = i128::from(risk(world, account, positions).nc);
-        // Net collateral is net of what was borrowed, so the deposits' loan is counted here.
-        net += i128::from(ledger.balance(account.margin)) - nc.max(0);
+        net += due(ledger.balance(account.margin), risk(world, account, positions).nc);
     }
     net
 }

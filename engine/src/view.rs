@@ -34,6 +34,16 @@ pub struct PublicField {
     pub doc: &'static str,
     /// Reads it.
     pub read: fn(&World, usize) -> f64,
+    /// It never changes once the thing is there, so that it is read once.
+    pub fixed: bool,
+}
+
+impl PublicField {
+    /// The same, of what never changes.
+    #[must_use]
+    pub const fn fixed(self) -> Self {
+        Self { fixed: true, ..self }
+    }
 }
 
 /// The record an agent's own field hangs on.
@@ -91,12 +101,26 @@ impl Public {
     /// The view of the world as it stands.
     #[must_use]
     pub fn of(world: &World) -> Self {
+        let mut public = Self::default();
+        public.refresh(world);
+        public
+    }
+
+    /// Brings the view up to the world as it stands, in place where nobody else holds it.
+    fn refresh(&mut self, world: &World) {
         let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());
-        let column = |field: &PublicField| match field.of {
-            Kind::Account => Vec::new(),
-            kind => (0..directory.count(kind)).map(|index| (field.read)(world, index)).collect(),
-        };
-        Self { columns: Arc::new(registry.public.iter().map(column).collect()) }
+        if Arc::get_mut(&mut self.columns).is_none() {
+            let kept = self.columns.iter().zip(&registry.public);
+            self.columns =
+                Arc::new(kept.map(|(column, field)| if field.fixed { column.clone() } else { Vec::new() }).collect());
+        }
+        let columns = Arc::make_mut(&mut self.columns);
+        columns.resize(registry.public.len(), Vec::new());
+        for (column, field) in columns.iter_mut().zip(&registry.public) {
+            let count = if field.of == Kind::Account { 0 } else { directory.count(field.of) };
+            column.truncate(if field.fixed { count } else { 0 });
+            column.extend((column.len()..count).map(|index| (field.read)(world, index)));
+        }
     }
 
     /// The frozen value of a public field, by its place in [`Registry::public`]; NaN when there is no such thing.
@@ -115,8 +139,9 @@ impl Public {
 
 /// Freezes the public view of everything but accounts, which are gathered when they are up for liquidation.
 pub fn freeze(world: &mut World) {
-    let public = Public::of(world);
-    world.insert_resource(public);
+    let mut public = std::mem::take(&mut *world.resource_mut::<Public>());
+    public.refresh(world);
+    *world.resource_mut::<Public>() = public;
 }
 
 /// The own fields a hook reads, by place in [`Registry::own`].

@@ -5,7 +5,7 @@ mod terms;
 mod things;
 mod votes;
 
-pub use stake::{Cooling, CutWindow, Disposal, Holding, Holdings, Vault, VaultTerms};
+pub use stake::{Cooling, CutWindow, Disposal, Holders, Holding, Holdings, Vault, VaultTerms};
 pub use terms::{LiquidationRoute, LiquidationTerms, MarketTerms, UNLIMITED};
 pub use things::{External, Feed, Funds, Harm, History, Market, MarketState, Venue};
 pub use votes::{Change, Parameter, Proposal, Votable};
@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use bevy_ecs::prelude::{Component, Entity, Resource};
 
+use crate::book::Book;
 use crate::ledger::{GroupId, Slot};
 use crate::scenario::Role;
 use crate::units::{Amount, Span};
@@ -53,6 +54,7 @@ pub struct Agent {
 ///
 /// Equity = margin balance + `claim` − `debt` + unrealized profit.
 #[derive(Component, Clone, Debug)]
+#[component(immutable, on_insert = Book::hear)]
 pub struct Account {
     /// Its id.
     pub id: AccountId,
@@ -81,6 +83,7 @@ pub struct Position {
 
 /// The open positions of an account, in market order.
 #[derive(Component, Clone, Debug, Default)]
+#[component(immutable, on_insert = Book::hear)]
 pub struct Positions(pub Vec<Position>);
 
 impl Positions {

@@ -1,9 +1,14 @@
 //! Stake: vaults that hold tokens behind markets and feeds, and agents' shares of them.
 
-use bevy_ecs::prelude::Component;
+use std::collections::BTreeSet;
+
+use bevy_ecs::lifecycle::HookContext;
+use bevy_ecs::prelude::{Component, Resource};
+use bevy_ecs::world::DeferredWorld;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{Agent, AgentId};
 use crate::ledger::{AssetId, Slot};
 use crate::units::{Amount, Millis, Span};
 
@@ -99,7 +104,28 @@ pub struct CutWindow {
 
 /// An agent's shares of vaults, in vault order.
 #[derive(Component, Clone, Debug, Default)]
+#[component(immutable, on_insert = Holders::hear)]
 pub struct Holdings(pub Vec<Holding>);
+
+/// The agents that hold shares of a vault, or have held some.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct Holders(BTreeSet<AgentId>);
+
+impl Holders {
+    /// All of them, in id order.
+    pub fn iter(&self) -> impl Iterator<Item = AgentId> {
+        self.0.iter().copied()
+    }
+
+    /// Hears of holdings that were put in.
+    fn hear(mut world: DeferredWorld<'_>, context: HookContext) {
+        let holds = world.get::<Holdings>(context.entity).is_some_and(|holdings| !holdings.0.is_empty());
+        let Some(id) = world.get::<Agent>(context.entity).filter(|_| holds).map(|agent| agent.id) else { return };
+        if let Some(mut holders) = world.get_resource_mut::<Self>() {
+            holders.0.insert(id);
+        }
+    }
+}
 
 /// Shares of one vault.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bevy_ecs::prelude::{Component, Resource};
+use bevy_ecs::prelude::{Component, Resource, World};
 
 use super::AgentId;
 use crate::units::Amount;
@@ -32,14 +32,16 @@ pub struct Change {
 }
 
 /// A risk parameter of one thing.
-#[derive(Component, Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Parameter {
     /// Its declaration, by place in `Registry::params`.
     pub spec: usize,
     /// The thing that carries it, by place among its kind.
     pub thing: usize,
+    /// Its present value, by that place.
+    pub read: fn(&World, usize) -> Option<f64>,
 }
 
-/// Where there is governance, so that every parameter becomes a thing that can be voted on.
-#[derive(Resource, Clone, Copy, Debug)]
-pub struct Votable;
+/// Where there is governance: every parameter, a thing that can be voted on, by place.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct Votable(pub Vec<Parameter>);

@@ -4,6 +4,7 @@
 use bevy_ecs::prelude::{Component, World};
 
 use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected, Who};
+use crate::book::Book;
 use crate::clock::Now;
 use crate::domain::{
     Account, AccountId, AgentId, CohortId, Cohorts, Funds, LiquidationRoute, LiquidationTerms, Market, MarketTerms,
@@ -116,13 +117,18 @@ fn tally(world: &World, pick: fn(&Tally) -> Amount) -> f64 {
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn offer_underwater_accounts(world: &mut World) {
+    Book::follow(world);
     let Some(terms) = part::<LiquidationTerms>(world, Kind::Protocol, 0) else { return };
     let now = *world.resource::<Now>();
     let offered_by = |time: Millis| libm::floor(terms.throughput * Span(time).seconds());
     let limit = (offered_by(now.time + now.dt.0) - offered_by(now.time)) as usize;
-    let short = valuation::open_accounts(world).filter(|(_, _, risk)| risk.nc < risk.mmr);
-    let mut underwater: Vec<(Amount, AccountId, AgentId)> =
-        short.map(|(account, _, risk)| (risk.nc.saturating_sub(risk.mmr), account.id, account.owner)).collect();
+    let rows = world.resource::<Book>().rows();
+    let short = rows.iter().filter(|row| row.is_open() && row.nc < row.mmr);
+    let owned = short.filter_map(|row| {
+        let (account, _) = valuation::account(world, row.account)?;
+        Some((row.nc.saturating_sub(row.mmr), row.account, account.owner))
+    });
+    let mut underwater: Vec<(Amount, AccountId, AgentId)> = owned.collect();
     let count = Amount::try_from(underwater.len()).unwrap_or(Amount::MAX);
     underwater.sort();
     underwater.truncate(limit);
@@ -335,7 +341,8 @@ fn note(tx: &mut Tx<'_>, account: AccountId, what: (usize, Amount, f64, Amount))
 }
 
 fn declare_view(registry: &mut Registry) {
-    let field = |name, kind, unit, doc, read| PublicField { of: Kind::Account, name, kind, unit, doc, read };
+    let field =
+        |name, kind, unit, doc, read| PublicField { of: Kind::Account, name, kind, unit, doc, read, fixed: false };
     let number = FieldKind::Number;
     registry.public.extend([
         field("market", FieldKind::Handle(Kind::Market), "", "The market of its largest position.", |world, place| {

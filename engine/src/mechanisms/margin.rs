@@ -7,6 +7,7 @@
 use bevy_ecs::prelude::{Component, Query, Res, World};
 
 use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected, Who};
+use crate::book::Book;
 use crate::clock::Now;
 use crate::domain::{Account, AccountId, Feed, Funds, Market, MarketTerms, Positions};
 use crate::ledger::Ledger;
@@ -151,7 +152,10 @@ fn deposit(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejecte
     tx.transfer(wallet, account.margin, amount - repaid, "deposit")?;
     if repaid > 0 {
         let entity = tx.account_entity(id)?;
-        tx.write::<Account>(entity).ok_or(Rejected::NOT_FOUND)?.debt -= repaid;
+        tx.modify(entity, |account: &mut Account| {
+            account.debt -= repaid;
+            Ok(())
+        })?;
     }
     crate::settlement::settle(tx, id)
 }
@@ -175,7 +179,10 @@ fn withdraw(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Reject
     tx.transfer(account.margin, wallet, from_cash, "withdraw")?;
     tx.transfer(funds.deposits, wallet, amount - from_cash, "borrow")?;
     if amount > from_cash {
-        tx.write::<Account>(entity).ok_or(Rejected::NOT_FOUND)?.debt += amount - from_cash;
+        tx.modify(entity, |account: &mut Account| {
+            account.debt += amount - from_cash;
+            Ok(())
+        })?;
     }
     Ok(())
 }
@@ -202,8 +209,7 @@ fn check_markets(tx: &Tx<'_>, id: AccountId) -> Result<(), Rejected> {
 
 #[allow(clippy::cast_precision_loss)]
 fn lent(world: &World) -> f64 {
-    let debts = valuation::every_account(world).map(|(account, _)| i128::from(account.debt));
-    debts.sum::<i128>() as f64 / world.resource::<Assets>().settlement_scale()
+    world.resource::<Book>().lent(world) as f64 / world.resource::<Assets>().settlement_scale()
 }
 
 fn declare_view(registry: &mut Registry) {

@@ -163,7 +163,8 @@ impl Mechanism for Venues {
 
 fn declare_view(registry: &mut Registry) {
     let number = FieldKind::Number;
-    let field = |name, kind, unit, doc, read| PublicField { of: Kind::Venue, name, kind, unit, doc, read };
+    let field =
+        |name, kind, unit, doc, read| PublicField { of: Kind::Venue, name, kind, unit, doc, read, fixed: false };
     registry.public.extend([
         field("price", number, "quote/base", "Price of the next infinitesimal trade.", price),
         field("depth", number, "quote coins", "Quote that moves the price by 2 %.", depth),
@@ -174,10 +175,12 @@ fn declare_view(registry: &mut Registry) {
         }),
         field("base", FieldKind::Handle(Kind::Asset), "", "The asset traded.", |world, place| {
             part::<Venue>(world, Kind::Venue, place).map_or(-1.0, |venue| f64::from(venue.base.0))
-        }),
+        })
+        .fixed(),
         field("quote", FieldKind::Handle(Kind::Asset), "", "The asset it is priced in.", |world, place| {
             part::<Venue>(world, Kind::Venue, place).map_or(-1.0, |venue| f64::from(venue.quote.0))
-        }),
+        })
+        .fixed(),
         field(
             "has_external",
             FieldKind::Flag,

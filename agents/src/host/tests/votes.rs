@@ -1,7 +1,7 @@
 //! Votes, and things that come into being while the world runs: with a small mechanism that puts proposals to a vote.
 
 use bevy_ecs::prelude::{ResMut, Resource, World};
-use palisade_engine::domain::{Change, Parameter, Proposal};
+use palisade_engine::domain::{Change, Proposal};
 use palisade_engine::inquiry::{Answers, Inquiries, Inquiry};
 use palisade_engine::mechanism::{Mechanism, Setup};
 use palisade_engine::phase::{Half, Phase};
@@ -21,7 +21,7 @@ struct Ballot;
 struct Cast(Vec<(Option<Handle>, u32, f64)>);
 
 fn number(of: Kind, name: &'static str, read: fn(&World, usize) -> f64) -> PublicField {
-    PublicField { of, name, kind: FieldKind::Number, unit: "", doc: "Of the test.", read }
+    PublicField { of, name, kind: FieldKind::Number, unit: "", doc: "Of the test.", read, fixed: false }
 }
 
 fn proposal(world: &World, place: usize) -> &Proposal {
@@ -64,7 +64,7 @@ impl Mechanism for Ballot {
     fn build(&self, setup: &mut Setup<'_>) -> Result<(), SetupError> {
         setup.spawn(Kind::Vault, "major", ());
         setup.spawn(Kind::Vault, "side", ());
-        setup.spawn(Kind::Parameter, PATH, Parameter { spec: 0, thing: 0 });
+        setup.spawn(Kind::Parameter, PATH, ());
         for (place, after) in [0.1, 0.2, 0.3].into_iter().enumerate() {
             setup.spawn(Kind::Change, &format!("c{place}"), Change { parameter: 0, before: 0.0, after });
         }

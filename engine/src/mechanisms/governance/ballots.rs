@@ -9,11 +9,11 @@ use super::course::{self, Course, Standing};
 use super::{Weighing, terms, token};
 use crate::action::{Actor, Args, Intent, MAX_ARGS, Rejected, Value};
 use crate::clock::Now;
-use crate::domain::{Agent, AgentId, CohortId, Cohorts, Proposal, Roster, Vault};
+use crate::domain::{Agent, AgentId, CohortId, Cohorts, Holders, Proposal, Roster, Vault};
 use crate::event::{Event, EventTable};
 use crate::host::Hook;
 use crate::inquiry::{Answers, Inquiries, Inquiry, Listeners};
-use crate::ledger::{Bucket, Ledger};
+use crate::ledger::{AssetId, Bucket, Ledger, Slot};
 use crate::math::tally::{self, Choice, Tally, Weight};
 use crate::queue;
 use crate::registry::{Directory, Handle, Kind, Registry, part};
@@ -30,8 +30,12 @@ pub(super) struct Ballots(pub(super) BTreeMap<AgentId, (Choice, Amount)>);
 pub(super) struct Answered(BTreeSet<AgentId>);
 
 /// Every agent's weight at the end of the last step, by id.
-#[derive(Resource, Clone, Debug)]
-pub(super) struct Checkpoint(Arc<Vec<Amount>>);
+#[derive(Resource, Clone, Debug, Default)]
+pub(super) struct Checkpoint {
+    weights: Arc<Vec<Amount>>,
+    /// Where each agent's wallet begins, in rising order.
+    wallets: Vec<Slot>,
+}
 
 /// What changes of open proposals would do to agents, by change and agent, in coins of free collateral.
 #[derive(Resource, Clone, Debug, Default)]
@@ -39,25 +43,58 @@ pub(super) struct Estimates(pub(super) BTreeMap<(usize, AgentId), f64>);
 
 /// Weights before the first step.
 pub(super) fn begin(world: &mut World) {
-    world.insert_resource(Checkpoint(Arc::default()));
+    world.insert_resource(Checkpoint::default());
     world.insert_resource(Estimates::default());
-    keep_weights(world);
+    let Some(token) = snapshot_token(world) else { return };
+    world.resource_mut::<Ledger>().follow(Bucket::Wallet);
+    let agents = world.resource::<Roster>().agents().iter().filter_map(|entity| world.get::<Agent>(*entity));
+    let wallets: Vec<Slot> = agents.map(|agent| agent.wallet).collect();
+    assert!(wallets.is_sorted(), "Invariant: wallets rise with their agents");
+    let weights = Arc::new(all_weights(world, token));
+    world.insert_resource(Checkpoint { weights, wallets });
 }
 
-/// Keeps every agent's weight for votes that open later.
-pub(super) fn keep_weights(world: &mut World) {
-    if terms(world).is_none_or(|terms| terms.weight != Weighing::Snapshot) {
-        return;
-    }
+fn all_weights(world: &World, token: AssetId) -> Vec<Amount> {
+    let vaults: Vec<usize> = voting(world, token).collect();
     let agents = world.resource::<Roster>().agents().iter().filter_map(|entity| world.get::<Agent>(*entity));
-    let weights = agents.map(|agent| weight_of(world, agent)).collect();
-    world.insert_resource(Checkpoint(Arc::new(weights)));
+    agents.map(|agent| weigh(world, agent, (token, vaults.iter().copied()))).collect()
+}
+
+/// Keeps every agent's weight for votes that open later: whoever moved no token and holds no shares weighs what it did.
+pub(super) fn keep_weights(world: &mut World) {
+    let Some(token) = snapshot_token(world) else { return };
+    let moved = world.resource_mut::<Ledger>().take_changed(Bucket::Wallet);
+    let mut checkpoint = std::mem::take(&mut *world.resource_mut::<Checkpoint>());
+    let wallets = &checkpoint.wallets;
+    let owner = |slot: Slot| {
+        let place = wallets.partition_point(|wallet| *wallet <= slot).checked_sub(1)?;
+        let agent = AgentId(u32::try_from(place).ok()?);
+        (wallets[place].asset(token) == slot).then_some(agent)
+    };
+    let changed = moved.into_iter().filter_map(owner).chain(world.resource::<Holders>().iter());
+    let vaults: Vec<usize> = voting(world, token).collect();
+    let reweighed = changed.filter_map(|id| {
+        let agent = valuation::agent(world, id)?;
+        Some((id.0 as usize, weigh(world, agent, (token, vaults.iter().copied()))))
+    });
+    for (place, weight) in reweighed {
+        if checkpoint.weights[place] != weight {
+            Arc::make_mut(&mut checkpoint.weights)[place] = weight;
+        }
+    }
+    debug_assert!(*checkpoint.weights == all_weights(world, token), "Invariant: a weight changed unseen");
+    *world.resource_mut::<Checkpoint>() = checkpoint;
+}
+
+/// The voting asset, where votes count past weights.
+fn snapshot_token(world: &World) -> Option<AssetId> {
+    token(world).filter(|_| terms(world).is_some_and(|terms| terms.weight == Weighing::Snapshot))
 }
 
 /// The weights that a vote which opens now counts, when it counts past ones.
 pub(super) fn snapshot(world: &World) -> Option<Arc<Vec<Amount>>> {
     let counts_past = terms(world).is_some_and(|terms| terms.weight == Weighing::Snapshot);
-    counts_past.then(|| Arc::clone(&world.resource::<Checkpoint>().0))
+    counts_past.then(|| Arc::clone(&world.resource::<Checkpoint>().weights))
 }
 
 /// An agent's votes now: tokens in its wallet and at stake.
@@ -66,12 +103,18 @@ pub(super) fn weight(world: &World, agent: AgentId) -> Amount {
 }
 
 fn weight_of(world: &World, agent: &Agent) -> Amount {
-    let Some(token) = token(world) else { return 0 };
-    let directory = world.resource::<Directory>();
-    let votes = |place: &usize| part::<Vault>(world, Kind::Vault, *place).is_some_and(|vault| vault.asset == token);
-    let staked = (0..directory.count(Kind::Vault)).filter(votes).map(|place| valuation::stake(world, agent.id, place));
+    token(world).map_or(0, |token| weigh(world, agent, (token, voting(world, token))))
+}
+
+/// The vaults whose stake votes.
+fn voting(world: &World, token: AssetId) -> impl Iterator<Item = usize> {
+    let all = 0..world.resource::<Directory>().count(Kind::Vault);
+    all.filter(move |place| part::<Vault>(world, Kind::Vault, *place).is_some_and(|vault| vault.asset == token))
+}
+
+fn weigh(world: &World, agent: &Agent, (token, vaults): (AssetId, impl Iterator<Item = usize>)) -> Amount {
     let held = world.resource::<Ledger>().balance(agent.wallet.asset(token));
-    staked.fold(held, Amount::saturating_add)
+    vaults.map(|place| valuation::stake(world, agent.id, place)).fold(held, Amount::saturating_add)
 }
 
 /// All tokens there are, those burned left out.

@@ -131,8 +131,8 @@ pub(super) fn extend(tx: &mut Tx<'_>, place: usize) -> Result<(), Rejected> {
 pub(super) fn apply(tx: &mut Tx<'_>, change: usize) -> Result<Change, Rejected> {
     let change = *part::<Change>(tx.world(), Kind::Change, change).ok_or(Rejected::NOT_FOUND)?;
     let (spec, thing) = resolve(tx.world(), change.parameter)?;
-    let before = (spec.read)(tx.world(), thing).ok_or(Rejected::NOT_FOUND)?;
-    (spec.write)(tx, thing, change.after);
+    let (before, write) = ((spec.read)(tx.world(), thing).ok_or(Rejected::NOT_FOUND)?, spec.write);
+    write(tx, thing, change.after);
     Ok(Change { before, ..change })
 }
 

@@ -164,7 +164,7 @@ impl Mechanism for Governance {
             return Err(SetupError::value(format!("{GOVERNANCE}.period"), "expected a time above zero"));
         }
         setup.protocol((terms, Token(token)));
-        setup.world.insert_resource(Votable);
+        setup.world.init_resource::<Votable>();
         propose::give_drafts(setup.world);
         ballots::begin(setup.world);
         setup.state::<GovernanceTerms>();

@@ -7,7 +7,7 @@ use super::course::{self, Course};
 use super::{GovernanceTerms, Weighing};
 use crate::action::{Actor, Args, Rejected};
 use crate::clock::Now;
-use crate::domain::{AgentId, Change, Parameter, Proposal, Roster};
+use crate::domain::{AgentId, Change, Proposal, Roster, Votable};
 use crate::event::{Event, EventTable};
 use crate::params::ParamSpec;
 use crate::registry::{Directory, Handle, Kind, Registry, part};
@@ -30,10 +30,11 @@ pub(super) fn give_drafts(world: &mut World) {
 }
 
 /// A parameter's declaration and the place of the thing that carries it.
-pub(super) fn resolve(world: &World, parameter: usize) -> Result<(ParamSpec, usize), Rejected> {
-    let of = part::<Parameter>(world, Kind::Parameter, parameter).ok_or(Rejected::NOT_FOUND)?;
+pub(super) fn resolve(world: &World, parameter: usize) -> Result<(&ParamSpec, usize), Rejected> {
+    let votable = world.get_resource::<Votable>().ok_or(Rejected::NOT_FOUND)?;
+    let of = votable.0.get(parameter).ok_or(Rejected::NOT_FOUND)?;
     let spec = world.resource::<Registry>().params.get(of.spec).ok_or(Rejected::NOT_FOUND)?;
-    Ok((*spec, of.thing))
+    Ok((spec, of.thing))
 }
 
 /// Refuses values outside the parameter's bounds, and parameters that cannot be voted on.

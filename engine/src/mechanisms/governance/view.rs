@@ -6,7 +6,7 @@ use super::ballots::{self, Estimates, clock, thresholds};
 use super::course::{self, Course, Standing};
 use super::propose::resolve;
 use super::{terms, token};
-use crate::domain::{Change, Proposal};
+use crate::domain::{Change, Proposal, Votable};
 use crate::math::tally::Weight;
 use crate::mechanism::Assets;
 use crate::params::Looser;
@@ -18,7 +18,7 @@ use crate::view::{FieldKind, OwnField, OwnScope, PublicField};
 
 pub(super) fn declare(registry: &mut Registry) {
     let number = FieldKind::Number;
-    let field = |of, name, kind, unit, doc, read| PublicField { of, name, kind, unit, doc, read };
+    let field = |of, name, kind, unit, doc, read| PublicField { of, name, kind, unit, doc, read, fixed: false };
     registry.public.extend([
         #[allow(clippy::cast_precision_loss)]
         field(Kind::Protocol, "proposals", number, "proposals", "Proposals so far.", |world, _| {
@@ -26,7 +26,8 @@ pub(super) fn declare(registry: &mut Registry) {
         }),
         field(Kind::Protocol, "vote_token", FieldKind::Handle(Kind::Asset), "", "The asset that votes.", |world, _| {
             token(world).map_or(-1.0, |token| f64::from(token.0))
-        }),
+        })
+        .fixed(),
         field(Kind::Protocol, "vote_supply", number, "token coins", "All votes there are.", |world, _| {
             coins(world, ballots::supply(world))
         }),
@@ -63,14 +64,17 @@ pub(super) fn declare(registry: &mut Registry) {
             flag(loosens(world, place))
         }),
         field(Kind::Parameter, "value", number, "", "Its present value.", |world, place| {
-            resolve(world, place).ok().and_then(|(spec, thing)| (spec.read)(world, thing)).unwrap_or(f64::NAN)
+            let parameter = world.get_resource::<Votable>().and_then(|votable| votable.0.get(place));
+            parameter.and_then(|parameter| (parameter.read)(world, parameter.thing)).unwrap_or(f64::NAN)
         }),
         field(Kind::Parameter, "low", number, "", "The smallest legal value.", |world, place| {
             resolve(world, place).map_or(f64::NAN, |(spec, _)| spec.bounds.0)
-        }),
+        })
+        .fixed(),
         field(Kind::Parameter, "high", number, "", "The largest legal value.", |world, place| {
             resolve(world, place).map_or(f64::NAN, |(spec, _)| spec.bounds.1)
-        }),
+        })
+        .fixed(),
     ]);
     declare_own(registry);
     let outcome = |name, unit, doc, read| Outcome { name, unit, doc, read };
@@ -88,7 +92,8 @@ pub(super) fn declare(registry: &mut Registry) {
 }
 
 fn declare_proposals(registry: &mut Registry) {
-    let field = |name, kind, unit, doc, read| PublicField { of: Kind::Proposal, name, kind, unit, doc, read };
+    let field =
+        |name, kind, unit, doc, read| PublicField { of: Kind::Proposal, name, kind, unit, doc, read, fixed: false };
     let number = FieldKind::Number;
     registry.public.extend([
         field(

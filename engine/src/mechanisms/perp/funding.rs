@@ -3,8 +3,9 @@
 use bevy_ecs::prelude::World;
 
 use crate::action::Rejected;
+use crate::book::Book;
 use crate::clock::Now;
-use crate::domain::{AccountId, Funds, Market, MarketTerms, Positions, Roster};
+use crate::domain::{AccountId, Funds, Market, MarketTerms, Positions};
 use crate::math::funding;
 use crate::registry::{Directory, Kind, part};
 use crate::tx::Tx;
@@ -25,8 +26,11 @@ pub(super) fn pay_funding(world: &mut World) {
         if rate == 0.0 {
             continue;
         }
-        for id in 0..world.resource::<Roster>().accounts().len() {
-            let account = AccountId(u32::try_from(id).unwrap_or(u32::MAX));
+        Book::follow(world);
+        let mut accounts: Vec<AccountId> = world.resource::<Book>().rows().iter().map(|row| row.account).collect();
+        // The first ones find more in the pool.
+        accounts.sort_unstable();
+        for account in accounts {
             // A payment that overflows is left out whole; everyone else's is unaffected.
             let _ = Tx::new(world).scope(|tx| charge_funding(tx, account, place, rate));
         }
@@ -48,10 +52,12 @@ fn charge_funding(tx: &mut Tx<'_>, id: AccountId, place: usize, rate: f64) -> Re
     };
     let rest = owed - paid;
     if rest != 0 {
-        let mut positions = tx.write::<Positions>(entity).ok_or(Rejected::NOT_FOUND)?;
-        if let Some(position) = positions.0.iter_mut().find(|position| usize::from(position.market) == place) {
-            position.cost = position.cost.checked_add(rest).ok_or(Rejected::OVERFLOW)?;
-        }
+        tx.modify(entity, |positions: &mut Positions| {
+            if let Some(position) = positions.0.iter_mut().find(|position| usize::from(position.market) == place) {
+                position.cost = position.cost.checked_add(rest).ok_or(Rejected::OVERFLOW)?;
+            }
+            Ok(())
+        })?;
         tx.write::<Market>(market_entity).ok_or(Rejected::NOT_FOUND)?.cost += i128::from(rest);
     }
     Ok(())

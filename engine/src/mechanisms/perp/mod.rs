@@ -8,11 +8,12 @@ mod view;
 
 use std::collections::BTreeMap;
 
-use bevy_ecs::prelude::{Query, Res};
+use bevy_ecs::prelude::{Query, Res, World};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::action::{ActionSpec, ArgKind, ArgSpec, Receiver, Who};
+use crate::book::{Book, Row};
 use crate::domain::{Account, Feed, Funds, Market, MarketState, MarketTerms, Positions, VaultTerms};
 use crate::ledger::{Bucket, Ledger};
 use crate::mechanism::{Assets, Mechanism, Setup};
@@ -202,21 +203,20 @@ fn mark_markets(mut markets: Query<'_, '_, &mut Market>, feeds: Query<'_, '_, &F
         }
     }
 }
+
 /// Σ positions = open interest and cost, in every market, every step.
-fn assert_open_interest(
-    positions: Query<'_, '_, &Positions>,
-    markets: Query<'_, '_, &Market>,
-    directory: Res<'_, Directory>,
-) {
+fn assert_open_interest(world: &mut World) {
+    Book::follow(world);
+    let directory = world.resource::<Directory>();
     let mut sums = vec![(0_i128, 0_i128, 0_i128); directory.count(Kind::Market)];
-    for position in positions.iter().flat_map(|positions| &positions.0) {
+    for position in world.resource::<Book>().rows().iter().flat_map(Row::positions) {
         let sum = &mut sums[usize::from(position.market)];
         sum.0 += i128::from(position.size.max(0));
         sum.1 += i128::from((-position.size).max(0));
         sum.2 += i128::from(position.cost);
     }
     for (place, entity) in directory.entities(Kind::Market).enumerate() {
-        let Ok(market) = markets.get(entity) else { continue };
+        let Some(market) = world.get::<Market>(entity) else { continue };
         let known = (i128::from(market.long), i128::from(market.short), market.cost);
         assert!(
             sums[place] == known,

@@ -30,7 +30,15 @@ pub(super) fn declare(registry: &mut Registry) {
             set(tx, actor, args, MarketState::Live)
         }),
     ]);
-    let flag = |name, doc, read| PublicField { of: Kind::Market, name, kind: FieldKind::Flag, unit: "", doc, read };
+    let flag = |name, doc, read| PublicField {
+        of: Kind::Market,
+        name,
+        kind: FieldKind::Flag,
+        unit: "",
+        doc,
+        read,
+        fixed: false,
+    };
     registry.public.extend([
         flag("halted", "Whether nothing may be done on it.", |world, place| is(world, place, MarketState::Halted)),
         flag("reduce_only", "Whether positions may only shrink.", |world, place| {

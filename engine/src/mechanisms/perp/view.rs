@@ -43,7 +43,8 @@ fn pool_liquid(world: &World) -> f64 {
 
 pub(super) fn declare_view(registry: &mut Registry) {
     let number = FieldKind::Number;
-    let field = |name, kind, unit, doc, read| PublicField { of: Kind::Market, name, kind, unit, doc, read };
+    let field =
+        |name, kind, unit, doc, read| PublicField { of: Kind::Market, name, kind, unit, doc, read, fixed: false };
     registry.public.extend([
         PublicField {
             of: Kind::Protocol,
@@ -52,6 +53,7 @@ pub(super) fn declare_view(registry: &mut Registry) {
             unit: "s",
             doc: "Simulated time at the start of this step.",
             read: |world, _| Span(world.resource::<Now>().time).seconds(),
+            fixed: false,
         },
         PublicField {
             of: Kind::Protocol,
@@ -60,6 +62,7 @@ pub(super) fn declare_view(registry: &mut Registry) {
             unit: "s",
             doc: "Length of this step.",
             read: |world, _| world.resource::<Now>().dt.seconds(),
+            fixed: false,
         },
         #[allow(clippy::cast_precision_loss)]
         PublicField {
@@ -69,6 +72,7 @@ pub(super) fn declare_view(registry: &mut Registry) {
             unit: "steps",
             doc: "The step, from 0.",
             read: |world, _| world.resource::<Now>().step as f64,
+            fixed: false,
         },
         PublicField {
             of: Kind::Protocol,
@@ -77,6 +81,7 @@ pub(super) fn declare_view(registry: &mut Registry) {
             unit: "",
             doc: "The asset that margin is settled in.",
             read: |world, _| f64::from(world.resource::<Assets>().settlement().0),
+            fixed: true,
         },
         field("mark", number, "coins", "The mark price, 0 before the feed has published.", mark),
         field("index", number, "coins", "The feed's price, which this market marks to.", mark),
@@ -108,11 +113,13 @@ pub(super) fn declare_view(registry: &mut Registry) {
             let first = part::<Market>(world, Kind::Market, place).and_then(|market| market.venues.first());
             #[allow(clippy::cast_precision_loss)]
             first.map_or(-1.0, |venue| *venue as f64)
-        }),
+        })
+        .fixed(),
         #[allow(clippy::cast_precision_loss)]
         field("feed", FieldKind::Handle(Kind::Feed), "", "The feed of its index.", |world, place| {
             part::<Market>(world, Kind::Market, place).map_or(-1.0, |market| market.feed as f64)
-        }),
+        })
+        .fixed(),
     ]);
     let own = |name, unit, doc, gather| OwnField { scope: OwnScope::Position, name, unit, doc, gather };
     registry.own.extend([

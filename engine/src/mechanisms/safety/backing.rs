@@ -4,8 +4,9 @@
 use bevy_ecs::prelude::{Component, World};
 
 use super::{SafetyTerms, pool};
+use crate::book::Book;
 use crate::clock::Now;
-use crate::domain::{Disposal, Holdings, Market, Roster, Vault, VaultTerms};
+use crate::domain::{Disposal, Holders, Market, Position, Vault, VaultTerms};
 use crate::ledger::{Bucket, Ledger};
 use crate::math::attack_cost::Pool;
 use crate::mechanism::Assets;
@@ -13,7 +14,7 @@ use crate::mechanisms::vaults;
 use crate::probe::{Cell, Outcome, Probe};
 use crate::registry::{Directory, Kind, Registry, part};
 use crate::units::{Amount, Millis, Price, Span};
-use crate::valuation;
+use crate::valuation::{self, Pricing};
 use crate::view::{FieldKind, PublicField};
 
 /// The backing of a vault's markets, in settlement coins.
@@ -70,6 +71,7 @@ macro_rules! gauges {
             unit: $unit,
             doc: $doc,
             read: |world, place| backing(world, place, $pick),
+            fixed: false,
         }),*]);
         $registry.probes.extend([$(Probe {
             kind: Kind::Vault,
@@ -126,6 +128,7 @@ fn low(world: &World, pick: fn(&Lows) -> f64) -> f64 {
 
 /// Measures every vault that guarantees a market, and keeps the lowest values.
 pub(super) fn measure(world: &mut World) {
+    Book::follow(world);
     let Some(terms) = part::<SafetyTerms>(world, Kind::Protocol, 0).copied() else { return };
     let end = *world.resource::<Now>();
     let end = end.time + end.dt.0;
@@ -180,18 +183,17 @@ fn stressed_deficit(world: &World, vault: usize, stress: f64) -> f64 {
         let factor = if market.vaults.contains(&vault) { factor } else { 1.0 };
         market.mark.map(|mark| Price::saturating(mark.get() * factor))
     };
+    let pricings =
+        |factor: f64| -> Vec<Option<Pricing<'_>>> { Pricing::all(world, |market| moved(market, factor)).collect() };
+    let (up, down) = (pricings(1.0 + stress), pricings(1.0 - stress));
+    let markets = world.resource::<Directory>().entities(Kind::Market).map(|entity| world.get::<Market>(entity));
+    let exposed: Vec<bool> =
+        markets.map(|market| market.is_some_and(|market| market.vaults.contains(&vault))).collect();
+    let is_exposed = |position: &Position| exposed.get(usize::from(position.market)).is_some_and(|exposed| *exposed);
     let mut deficits = [0_i128; 2];
-    for (account, positions) in valuation::every_account(world).filter(|(_, positions)| !positions.0.is_empty()) {
-        let exposed = positions.0.iter().any(|position| {
-            let market = part::<Market>(world, Kind::Market, usize::from(position.market));
-            market.is_some_and(|market| market.vaults.contains(&vault))
-        });
-        if !exposed {
-            continue;
-        }
-        for (deficit, factor) in deficits.iter_mut().zip([1.0 + stress, 1.0 - stress]) {
-            let nc = valuation::risk_on(world, account, positions, |market| moved(market, factor)).nc;
-            *deficit += i128::from((-nc).max(0));
+    for row in world.resource::<Book>().rows().iter().filter(|row| row.positions().any(is_exposed)) {
+        for (deficit, pricings) in deficits.iter_mut().zip([&up, &down]) {
+            *deficit += i128::from((-row.net_collateral(pricings)).max(0));
         }
     }
     deficits[0].max(deficits[1]) as f64
@@ -206,9 +208,8 @@ fn realizable(world: &World, place: usize, stress: f64) -> f64 {
         return 0.0;
     };
     let (ledger, scale) = (world.resource::<Ledger>(), world.resource::<Assets>().scale(vault.asset));
-    let holders = world.resource::<Roster>().agents().iter().filter_map(|entity| world.get::<Holdings>(*entity));
-    let cooling: Amount =
-        holders.filter_map(|holdings| holdings.of(place)).map(|holding| holding.cooling_shares()).sum();
+    let holders = world.resource::<Holders>().iter().filter_map(|agent| valuation::holding(world, agent, place));
+    let cooling: Amount = holders.map(|(holding, _)| holding.cooling_shares()).sum();
     let leaving = valuation::stake_of_shares(ledger, vault, cooling);
     let staying = (ledger.balance(vault.staked) - leaving).min(vaults::room(world, place)).max(0);
     let coins = staying as f64 / scale;

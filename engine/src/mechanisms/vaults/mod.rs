@@ -156,8 +156,10 @@ fn stake_at_start(setup: &mut Setup<'_>) -> Result<(), SetupError> {
             let Some(key) = valuation::agent(setup.world, id).map(|agent| agent.key) else { continue };
             let units = population::endow(setup.world, slot, (amounts, "stake", key), &format!("{path}.stake"))?;
             let holder = setup.world.resource::<Roster>().agent(id);
-            if let Some(mut holdings) = holder.and_then(|entity| setup.world.get_mut::<Holdings>(entity)) {
-                holdings.entry(place).shares = units;
+            if let Some(holder) = holder {
+                let hold = |holdings: &mut Holdings| holdings.entry(place).shares = units;
+                // Everybody has holdings, empty ones at first.
+                let _ = setup.world.modify_component(holder, hold);
             }
             if let Some(mut vault) = setup.world.get_mut::<Vault>(entity) {
                 vault.shares += units;

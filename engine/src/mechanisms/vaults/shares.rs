@@ -37,12 +37,13 @@ fn with_holding<T>(
     change: impl FnOnce(&mut Holding) -> Result<T, Rejected>,
 ) -> Result<T, Rejected> {
     let entity = agent_entity(tx, agent)?;
-    let mut holdings = tx.write::<Holdings>(entity).ok_or(Rejected::NOT_FOUND)?;
-    let holding = holdings.entry(found.place);
-    holding.settle(found.vault.index);
-    let result = change(holding)?;
-    holdings.0.retain(|holding| holding.shares > 0 || holding.owed > 0);
-    Ok(result)
+    tx.modify(entity, |holdings: &mut Holdings| {
+        let holding = holdings.entry(found.place);
+        holding.settle(found.vault.index);
+        let result = change(holding)?;
+        holdings.0.retain(|holding| holding.shares > 0 || holding.owed > 0);
+        Ok(result)
+    })
 }
 
 pub(super) fn stake(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejected> {

@@ -51,16 +51,19 @@ pub(super) fn follow_income(
 }
 
 pub(super) fn declare(registry: &mut Registry) {
-    let field = |name, kind, unit, doc, read| PublicField { of: Kind::Vault, name, kind, unit, doc, read };
+    let field =
+        |name, kind, unit, doc, read| PublicField { of: Kind::Vault, name, kind, unit, doc, read, fixed: false };
     let number = FieldKind::Number;
     registry.public.extend([
         field("asset", FieldKind::Handle(Kind::Asset), "", "The asset staked.", |world, place| {
             vault(world, place).map_or(-1.0, |vault| f64::from(vault.asset.0))
-        }),
+        })
+        .fixed(),
         #[allow(clippy::cast_precision_loss)]
         field("venue", FieldKind::Handle(Kind::Venue), "", "The venue that trades it.", |world, place| {
             vault(world, place).and_then(|vault| vault.venue).map_or(-1.0, |venue| venue as f64)
-        }),
+        })
+        .fixed(),
         field("price", number, "coins", "Market price of the asset staked.", price),
         field("staked", number, "stake coins", "Coins at stake, those cooling down included.", staked),
         field("room", number, "stake coins", "What may still be cut in the present window.", room),

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Rejected;
+use crate::book::{Book, Row};
 use crate::domain::{Account, AccountId, Funds, LiquidationRoute, LiquidationTerms, Market, Position, Positions};
 use crate::event::{Event, EventTable};
 use crate::ledger::Ledger;
@@ -169,25 +170,18 @@ fn loss(world: &World, pick: fn(&Losses) -> Amount) -> f64 {
 /// Losses that are final are resolved; where winners are deleveraged, bankrupt accounts are closed at once as well,
 /// otherwise keepers close them first.
 fn resolve_bankrupt_accounts(world: &mut World) {
-    let mut bankrupt = empty_handed(world);
-    if closes_bankrupt_accounts(world) {
-        bankrupt
-            .extend(valuation::open_accounts(world).filter(|(_, _, risk)| risk.nc < 0).map(|(account, ..)| account.id));
-    }
+    Book::follow(world);
+    let closes_open_ones = closes_bankrupt_accounts(world);
+    // Those without a position owe more than they have, and hold nothing that could still make up for it.
+    let is_final = |row: &&Row| row.nc < 0 && (closes_open_ones || !row.is_open());
+    let rows = world.resource::<Book>().rows();
+    let mut bankrupt: Vec<AccountId> = rows.iter().filter(is_final).map(|row| row.account).collect();
     bankrupt.sort();
     let mut queues = Queues::default();
     for id in bankrupt {
         // An amount beyond 64 bits leaves the account as it was; it is looked at again in the next step.
         let _ = Tx::new(world).scope(|tx| harm::judged(tx, id, |tx| resolve(tx, id, &mut queues)));
     }
-}
-
-/// Accounts that owe more than they have and hold no position that could still make up for it.
-fn empty_handed(world: &World) -> Vec<AccountId> {
-    let ledger = world.resource::<Ledger>();
-    let owing = valuation::every_account(world)
-        .filter(|(account, positions)| positions.0.is_empty() && valuation::balance(ledger, account) < 0);
-    owing.map(|(account, _)| account.id).collect()
 }
 
 /// Whether bankrupt accounts are closed by the waterfall itself, in the step in which they are found.
@@ -307,7 +301,10 @@ fn socialize(tx: &mut Tx<'_>, id: AccountId, need: Amount) -> Result<Amount, Rej
     let protocol = tx.protocol()?;
     let on_deposits = need.min(tx.account(id)?.debt);
     if on_deposits > 0 {
-        tx.write::<Account>(entity).ok_or(Rejected::NOT_FOUND)?.debt -= on_deposits;
+        tx.modify(entity, |account: &mut Account| {
+            account.debt -= on_deposits;
+            Ok(())
+        })?;
         tx.write::<Funds>(protocol).ok_or(Rejected::NOT_FOUND)?.deposit_claims -= on_deposits;
     }
     let rest = need - on_deposits;
@@ -359,19 +356,22 @@ fn close_all(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Rejected> {
     let account = tx.account(id)?;
     let deposits = tx.get::<Funds>(tx.protocol()?)?.deposits;
     let repaid = tx.transfer_up_to(account.margin, deposits, account.debt, "repay")?;
-    tx.write::<Account>(entity).ok_or(Rejected::NOT_FOUND)?.debt -= repaid;
-    Ok(())
+    tx.modify(entity, |account: &mut Account| {
+        account.debt -= repaid;
+        Ok(())
+    })
 }
 
 /// Forgives what the account still owes; the pool and the depositors lose it. What an illiquid pool owes the account
 /// stays to stand against its debt.
 fn write_off(tx: &mut Tx<'_>, id: AccountId) -> Result<Amount, Rejected> {
     let entity = tx.account_entity(id)?;
-    let mut account = tx.write::<Account>(entity).ok_or(Rejected::NOT_FOUND)?;
-    let owed_pool = (-account.claim).max(0);
-    let kept = account.debt.min(account.claim.max(0));
-    let lost = owed_pool.checked_add(account.debt - kept).ok_or(Rejected::OVERFLOW)?;
-    account.claim += owed_pool;
-    account.debt = kept;
-    Ok(lost)
+    tx.modify(entity, |account: &mut Account| {
+        let owed_pool = (-account.claim).max(0);
+        let kept = account.debt.min(account.claim.max(0));
+        let lost = owed_pool.checked_add(account.debt - kept).ok_or(Rejected::OVERFLOW)?;
+        account.claim += owed_pool;
+        account.debt = kept;
+        Ok(lost)
+    })
 }

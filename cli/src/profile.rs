@@ -29,7 +29,7 @@ pub(crate) fn profile(args: &ProfileArgs) -> Result<Exit, Trouble> {
 }
 
 fn shown(profile: &Profile, lines: usize, paint: Paint) -> String {
-    let all: u64 = profile.hooks.iter().map(|cost| cost.operations).sum();
+    let all: u64 = profile.lines.iter().map(|cost| cost.operations).sum();
     let right = |name| (name, Align::Right);
     let hooks = table(
         &[
@@ -47,12 +47,8 @@ fn shown(profile: &Profile, lines: usize, paint: Paint) -> String {
     let dearest = profile.lines.iter().take(lines).map(|cost| line(cost, all)).collect();
     let columns = [right("operations"), right("share"), right("time"), ("line", Align::Left), ("", Align::Left)];
     let lines = table(&columns, dearest);
-    let by_line = if profile.lines.is_empty() {
-        "No hook is interpreted: with --backend rhai, all are, and their costs are told by line\n".to_owned()
-    } else {
-        format!("{}\n{lines}", paint.bold("By line of what is interpreted, dearest first"))
-    };
-    format!("{}\n{hooks}\n{by_line}", paint.bold("By hook"))
+    let (by_hook, by_line) = (paint.bold("By hook"), paint.bold("By line when interpreted, dearest first"));
+    format!("{by_hook}\n{hooks}\n{by_line}\n{lines}")
 }
 
 fn hook(cost: &HookCost) -> Vec<String> {

@@ -17,6 +17,7 @@ pub(crate) struct Constant {
 const AGAINST: i64 = 0;
 const FOR: i64 = 1;
 const ABSTAIN: i64 = 2;
+pub(crate) const VOTES: [i64; 3] = [AGAINST, FOR, ABSTAIN];
 
 /// States of a proposal, as the view numbers them.
 const STATES: [&str; 8] = ["PENDING", "OPEN", "DEFEATED", "PASSED", "QUEUED", "EXPIRED", "IN_FORCE", "VETOED"];
@@ -48,5 +49,5 @@ pub(crate) fn find(name: &str) -> Option<Constant> {
 
 /// A vote as the engine takes it.
 pub(crate) fn vote(value: i64) -> Option<f64> {
-    [AGAINST, FOR, ABSTAIN].contains(&value).then(|| crate::pure::float(value))
+    VOTES.contains(&value).then(|| crate::pure::float(value))
 }

@@ -90,9 +90,10 @@ fn check_scripts(paths: &[PathBuf]) -> Result<Vec<Checked>, LoadError> {
     let opened = Library::open(paths).map_err(|problem| LoadError::Script(vec![problem]))?;
     let registry = Registry::of(&mechanisms::ALL);
     let check = |strategy: &Strategy| {
-        let problems = palisade_agents::check(&opened.library, strategy, &registry);
-        let flaws = problems.into_iter().map(Flaw::Script).collect();
-        let ways = palisade_agents::ways(&opened.library, strategy, &registry).unwrap_or_default();
+        let (flaws, ways) = match palisade_agents::ways(&opened.library, strategy, &registry) {
+            Ok(ways) => (Vec::new(), ways),
+            Err(problems) => (problems.into_iter().map(Flaw::Script).collect(), Vec::new()),
+        };
         Checked { file: strategy.file.clone(), flaws, ways }
     };
     let unread = |problem: ScriptProblem| Checked {

@@ -144,7 +144,7 @@ impl Lowering<'_> {
             (Val::Rng, _, _) => self.draw(name, (args, at)),
             (Val::Thing(Kind::Protocol, _), "proposal", [Val::Int(index)]) => {
                 let count = self.build.emit(Op::Count(Kind::Proposal));
-                self.within(*index, count);
+                self.need_place(*index, count);
                 Ok(Val::Thing(Kind::Proposal, *index))
             }
             (Val::Thing(Kind::Proposal, proposal), "change", [Val::Int(index)]) => self.change((proposal, *index), at),
@@ -153,13 +153,18 @@ impl Lowering<'_> {
         }
     }
 
-    /// Leaves those to the interpreter for whom an integer is not in 0…`count`.
-    fn within(&mut self, index: Reg, count: Reg) {
-        let none = self.build.int(0);
-        let low = self.build.emit(Op::CompareInts(Comparison::GreaterOrEqual, index, none));
-        let high = self.build.emit(Op::CompareInts(Comparison::Less, index, count));
-        let fits = self.build.logic(Logic::And, low, high);
+    /// Leaves those to the interpreter for whom there is nothing at a place among so many.
+    fn need_place(&mut self, index: Reg, count: Reg) {
+        let fits = self.between(index, 0, (Comparison::Less, count));
         self.need(fits);
+    }
+
+    /// Whether an integer is `low` at least and compares so with another at the upper end.
+    pub(super) fn between(&mut self, number: Reg, low: i64, (below, high): (Comparison, Reg)) -> Reg {
+        let low = self.build.int(low);
+        let low = self.build.emit(Op::CompareInts(Comparison::GreaterOrEqual, number, low));
+        let high = self.build.emit(Op::CompareInts(below, number, high));
+        self.build.logic(Logic::And, low, high)
     }
 
     /// `proposal.change(i)`: they lie in a row.
@@ -174,7 +179,7 @@ impl Lowering<'_> {
             self.need(is_known);
             self.build.emit(Op::IntOf(number))
         });
-        self.within(index, count);
+        self.need_place(index, count);
         Ok(Val::Thing(Kind::Change, self.int_binary(IntBinary::Add, first, index)))
     }
 
@@ -216,9 +221,7 @@ impl Lowering<'_> {
             }
             ("below", [Val::Int(count)]) => {
                 let (one, most) = (self.build.int(1), self.build.int(MAX_BELOW));
-                let low = self.build.emit(Op::CompareInts(Comparison::GreaterOrEqual, *count, one));
-                let high = self.build.emit(Op::CompareInts(Comparison::LessOrEqual, *count, most));
-                let fits = self.build.logic(Logic::And, low, high);
+                let fits = self.between(*count, 1, (Comparison::LessOrEqual, most));
                 self.need(fits);
                 let (drawn, number) = (draw(self, Draw::Uniform), self.build.emit(Op::FloatOf(*count)));
                 let scaled = self.build.emit(Op::Binary(Binary::Multiply, drawn, number));

@@ -13,6 +13,15 @@ pub(super) enum Each<'a, T> {
     Column(&'a [T]),
 }
 
+impl<T: Copy> Each<'_, T> {
+    pub(super) fn at(self, lane: usize) -> T {
+        match self {
+            Self::Same(value) => value,
+            Self::Column(column) => column[lane],
+        }
+    }
+}
+
 /// What fits a column as 64 bits.
 pub(super) trait Word: Copy {
     fn word(self) -> u64;

@@ -11,6 +11,7 @@ use super::code::{Answer, Bank, Code, Comparison, IntBinary, List, Logic, Op, Re
 use super::tidy;
 use super::value::Val;
 use crate::catalog::Catalog;
+use crate::constants;
 use crate::context::MAX_ACTIONS;
 use crate::declare::{Cell, Declarations};
 use crate::draft::Draft;
@@ -280,10 +281,12 @@ impl Lowering<'_> {
         let number = match (self.root, value) {
             (_, Val::Unit) => return,
             (Root::Hook(Hook::Vote), Val::Int(vote)) => {
-                let (none, most) = (self.build.int(0), self.build.int(2));
-                let above = self.build.emit(Op::CompareInts(Comparison::GreaterOrEqual, vote, none));
-                let below = self.build.emit(Op::CompareInts(Comparison::LessOrEqual, vote, most));
-                let fits = self.build.logic(Logic::And, above, below);
+                let mut fits = self.build.flag(false);
+                for known in constants::VOTES {
+                    let known = self.build.int(known);
+                    let is_it = self.build.emit(Op::CompareInts(Comparison::Equal, vote, known));
+                    fits = self.build.logic(Logic::Or, fits, is_it);
+                }
                 self.need(fits);
                 self.build.emit(Op::FloatOf(vote))
             }

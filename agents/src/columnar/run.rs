@@ -283,22 +283,16 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
-    fn lanes(&self, reg: Reg) -> Vec<i64> {
-        match self.ints(reg) {
-            Each::Same(value) => vec![value; self.rows.len()],
-            Each::Column(column) => column.to_vec(),
-        }
-    }
-
     /// An own field of things that differ by agent.
     fn own(&mut self, op: &Op, out: &mut [f64]) {
         let Op::Own { field, first, second, is_change, mask } = *op else { return };
-        let (first, second) = (self.lanes(first), self.lanes(second));
+        let (first, second) = (self.ints(first), self.ints(second));
         let mut is_there = vec![false; out.len()];
         for (lane, out) in out.iter_mut().enumerate() {
-            let column = self.bound.own.column(field, index(first[lane]), index(second[lane]));
+            let (first, second) = (first.at(lane), second.at(lane));
+            let column = self.bound.own.column(field, index(first), index(second));
             let value = column.and_then(|column| column.get(self.rows.start + lane));
-            is_there[lane] = value.is_some() && (!is_change || self.is_asked_about(first[lane]));
+            is_there[lane] = value.is_some() && (!is_change || self.is_asked_about(first));
             *out = value.copied().unwrap_or(f64::NAN);
         }
         self.leave(mask, |lane| !is_there[lane]);
@@ -309,9 +303,11 @@ impl<'a> Run<'_, 'a> {
         match *op {
             Op::IntBinary { op, one, two, mask } => {
                 zip(out, self.ints(one), self.ints(two), |x, y| arithmetic::int_binary(op, x, y).unwrap_or(0));
-                let (one, two) = (self.lanes(one), self.lanes(two));
                 if build::can_fail(op) {
-                    self.leave(mask, |lane| arithmetic::int_binary(op, one[lane], two[lane]).is_none());
+                    let mut fails = vec![false; out.len()];
+                    let is_failure = |x, y| arithmetic::int_binary(op, x, y).is_none();
+                    zip(&mut fails, self.ints(one), self.ints(two), is_failure);
+                    self.leave(mask, |lane| fails[lane]);
                 }
             }
             Op::IntOf(one) => map(out, self.floats(one), arithmetic::truncated),
@@ -358,11 +354,7 @@ impl<'a> Run<'_, 'a> {
         streams.resize(self.rows.len(), None);
         let flags = self.flags(mask);
         for (lane, out) in out.iter_mut().enumerate() {
-            let draws = match flags {
-                Each::Same(word) => word != 0,
-                Each::Column(words) => words[lane] != 0,
-            };
-            if !draws {
+            if flags.at(lane) == 0 {
                 *out = 0.0;
                 continue;
             }

@@ -92,10 +92,8 @@ impl Lowering<'_> {
                     RangeCase::ExclusiveInt(range, _) => (range.start, range.end, Comparison::Less),
                     RangeCase::InclusiveInt(range, _) => (*range.start(), *range.end(), Comparison::LessOrEqual),
                 };
-                let (low, high) = (self.build.int(low), self.build.int(high));
-                let low = self.build.emit(Op::CompareInts(Comparison::GreaterOrEqual, reg, low));
-                let high = self.build.emit(Op::CompareInts(below, reg, high));
-                Some(self.build.logic(Logic::And, low, high))
+                let high = self.build.int(high);
+                Some(self.between(reg, low, (below, high)))
             }
             Val::Float(reg) => {
                 let test = match range {

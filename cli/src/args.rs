@@ -12,6 +12,7 @@ use crate::completions::CompletionsArgs;
 use crate::describe::DescribeArgs;
 use crate::docs::DocsArgs;
 use crate::list::ListArgs;
+use crate::memory;
 use crate::new::NewArgs;
 use crate::trouble::Trouble;
 
@@ -220,7 +221,7 @@ impl Inputs {
             seed: self.seed,
             seeds: 1,
             jobs: self.jobs.map_or_else(cores, usize::from),
-            host: HostOptions { live_bytes, backend: self.backend, ..HostOptions::default() },
+            host: HostOptions { live_bytes: memory::live_bytes, backend: self.backend, ..HostOptions::default() },
             ..RunRequest::default()
         })
     }
@@ -230,11 +231,6 @@ fn backends() -> impl TypedValueParser<Value = Backend> {
     let known = |word: String| Backend::ALL.into_iter().find(|backend| backend.word() == word);
     PossibleValuesParser::new(Backend::ALL.map(Backend::word))
         .map(move |word| known(word).expect("one of the words that are possible"))
-}
-
-/// Bytes this process holds right now.
-fn live_bytes() -> usize {
-    crate::ALLOCATOR.allocated()
 }
 
 /// `A..B`, where either may be left out.

@@ -10,6 +10,7 @@ mod describe;
 mod docs;
 mod exit;
 mod list;
+mod memory;
 mod new;
 mod output;
 mod paint;
@@ -24,17 +25,11 @@ mod trouble;
 mod verify;
 mod watch;
 
-use std::alloc::System;
 use std::process::ExitCode;
 
-use cap::Cap;
 use clap::Parser;
 
 use crate::args::{Cli, Command};
-
-/// Counts live bytes, so that a script that grows without end is stopped before the machine is.
-#[global_allocator]
-static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
 fn main() -> ExitCode {
     let Cli { command } = Cli::parse();

@@ -20,7 +20,8 @@ const LOOK_AT_TIME: u64 = 4_096;
 /// How a host contains scripts beyond the deterministic limits.
 #[derive(Clone, Copy, Debug)]
 pub struct HostOptions {
-    /// Bytes allocated by this process right now, from a counting allocator; a constant switches the cap off.
+    /// Bytes that the calling thread holds right now, from a counting allocator; only differences count, so that it may
+    /// wrap. A constant switches the cap off.
     pub live_bytes: fn() -> usize,
     /// How many bytes one call may add.
     pub byte_cap: usize,
@@ -144,8 +145,9 @@ impl Meter {
     }
 
     fn look(&self, at_time: bool) {
-        let grown = (self.options.live_bytes)().saturating_sub(self.bytes_before.get());
-        if grown > self.options.byte_cap {
+        // A thread may give back what others allocated: it can hold less than before, and less than nothing.
+        let grown = (self.options.live_bytes)().wrapping_sub(self.bytes_before.get()).cast_signed();
+        if usize::try_from(grown).is_ok_and(|grown| grown > self.options.byte_cap) {
             self.stop.set(Some(Stop::Memory));
         } else if at_time && self.is_late() {
             self.stop.set(Some(Stop::Deadline));

@@ -90,6 +90,19 @@ fn the_byte_cap_stops_a_call() {
 }
 
 #[test]
+fn a_thread_that_holds_less_than_before_is_not_stopped() {
+    thread_local!(static BYTES: Cell<usize> = const { Cell::new(8_192) });
+    let live_bytes = || {
+        BYTES.with(|bytes| {
+            bytes.set(bytes.get().wrapping_sub(4_096));
+            bytes.get()
+        })
+    };
+    let options = HostOptions { live_bytes, byte_cap: 100_000, ..HostOptions::default() };
+    check_stop(options, "for i in 0..1000 {}", None);
+}
+
+#[test]
 fn the_deadline_stops_a_call() {
     let options = HostOptions { deadline: Duration::ZERO, ..HostOptions::default() };
     check_stop(options, "loop {}", Some(Stop::Deadline));

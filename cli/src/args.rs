@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
 use palisade_agents::{Backend, HostOptions};
-use palisade_lab::load::{DEFAULT_SEED, RunRequest};
+use palisade_lab::fork::Fork;
+use palisade_lab::load::{DEFAULT_SEED, LoadError, RunRequest};
+use palisade_lab::recording::{Format, Record, RecordWord, Recording};
 
 use crate::completions::CompletionsArgs;
 use crate::describe::DescribeArgs;
@@ -14,6 +16,8 @@ use crate::docs::DocsArgs;
 use crate::list::ListArgs;
 use crate::memory;
 use crate::new::NewArgs;
+#[cfg(feature = "parquet")]
+use crate::query::{QueryArgs, TablesArgs};
 use crate::trouble::Trouble;
 
 const CODES: &str = "Exit codes: 0 done, 1 a broken invariant, a missed expectation or a --fail-if that hit, \
@@ -41,6 +45,12 @@ pub(crate) enum Command {
     Trace(TraceArgs),
     /// Show where the operations and the time of a scenario's scripts go
     Profile(ProfileArgs),
+    /// List the tables of a run directory, or a table's columns with their meaning
+    #[cfg(feature = "parquet")]
+    Tables(TablesArgs),
+    /// Ask a run directory in SQL, or by a ready analysis
+    #[cfg(feature = "parquet")]
+    Query(QueryArgs),
     /// Print the JSON Schema of the scenario file
     Schema,
     /// Write a first strategy or scenario, to change from there
@@ -65,6 +75,10 @@ impl Command {
             Self::Run(args) => args.display.color,
             Self::Verify(args) => args.display.color,
             Self::Profile(args) => args.display.color,
+            #[cfg(feature = "parquet")]
+            Self::Tables(args) => args.coloring.color,
+            #[cfg(feature = "parquet")]
+            Self::Query(args) => args.coloring.color,
             Self::Schema => ColorChoice::Auto,
             Self::New(args) => args.coloring().color,
             Self::List(args) => args.looking.coloring.color,
@@ -88,6 +102,16 @@ pub(crate) struct RunArgs {
     /// Write every table and a manifest into this folder, which must be new or empty
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// What to write beside or instead of every row of every table: every=N keeps each N-th step, tables=positions,trades,reports
+    /// adds these; may be repeated
+    #[arg(long, value_name = "every=N,tables=…", requires = "out")]
+    record: Vec<String>,
+    /// The format of the tables
+    #[arg(long, value_name = "FORMAT", requires = "out", default_value = Format::Parquet.word(), value_parser = formats())]
+    format: Format,
+    /// From this step on, give a risk parameter another value; may be repeated
+    #[arg(long, num_args = 2, value_names = ["STEP", "PATH=VALUE"])]
+    set_at: Vec<String>,
     /// Exit with 1 when this comparison of outcomes holds in any world, such as "insolvent > 0"
     #[arg(long, value_name = "EXPR")]
     fail_if: Option<String>,
@@ -206,7 +230,13 @@ impl RunArgs {
     pub(crate) fn request(&self) -> Result<RunRequest, Trouble> {
         let request = self.inputs.request()?;
         let (out, fail_if) = (self.out.clone(), self.fail_if.clone());
-        Ok(RunRequest { seeds: self.seeds, steps: self.steps, out, fail_if, ..request })
+        let forks = self.set_at.chunks(2).map(|words| match words {
+            [step, change] => Fork::parse(step, change),
+            _ => Err(LoadError::Usage("--set-at: expected a step and `path=value`".into())),
+        });
+        let forks = forks.collect::<Result<_, _>>()?;
+        let record = Record { recording: recording(&self.record)?, format: self.format };
+        Ok(RunRequest { seeds: self.seeds, steps: self.steps, out, record, forks, fail_if, ..request })
     }
 }
 
@@ -225,6 +255,27 @@ impl Inputs {
             ..RunRequest::default()
         })
     }
+}
+
+/// What all `--record` ask for together.
+fn recording(words: &[String]) -> Result<Recording, Trouble> {
+    let mut all = Recording::default();
+    for word in words {
+        let RecordWord(Recording { every, positions, trades, reports }) = word.parse()?;
+        all = Recording {
+            every: all.every.max(every),
+            positions: all.positions || positions,
+            trades: all.trades || trades,
+            reports: all.reports || reports,
+        };
+    }
+    Ok(all)
+}
+
+fn formats() -> impl TypedValueParser<Value = Format> {
+    let known = |word: String| Format::ALL.into_iter().find(|format| format.word() == word);
+    PossibleValuesParser::new(Format::ALL.map(Format::word))
+        .map(move |word| known(word).expect("one of the words that are possible"))
 }
 
 fn backends() -> impl TypedValueParser<Value = Backend> {

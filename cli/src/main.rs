@@ -15,6 +15,8 @@ mod new;
 mod output;
 mod paint;
 mod profile;
+#[cfg(feature = "parquet")]
+mod query;
 mod rerun;
 mod run;
 mod schema;
@@ -40,6 +42,10 @@ fn main() -> ExitCode {
         Command::Test(args) => cases::test(args),
         Command::Trace(args) => trace::trace(args),
         Command::Profile(args) => profile::profile(args),
+        #[cfg(feature = "parquet")]
+        Command::Tables(args) => query::tables(args),
+        #[cfg(feature = "parquet")]
+        Command::Query(args) => query::query(args),
         Command::Schema => schema::schema(),
         Command::New(args) => new::new(args),
         Command::List(args) => list::list(args),

@@ -25,24 +25,41 @@ pub(crate) fn table(columns: &[(&str, Align)], rows: Vec<Vec<String>>) -> String
         return String::new();
     }
     let constraints: Vec<_> = (0..columns.len()).map(|place| constraint(columns, &rows, place)).collect();
+    let mut table = bare(columns, rows);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH - 2);
+    for (place, constraint) in constraints.into_iter().enumerate() {
+        if let (Some(column), Some(constraint)) = (table.column_mut(place), constraint) {
+            column.set_constraint(constraint);
+        }
+    }
+    indented(&table)
+}
+
+fn bare(columns: &[(&str, Align)], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
     table
         .load_style(TableStyle::new().header_separator(LineStyle::none().fill('-').junction('-')))
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(WIDTH - 2)
         .set_header(columns.iter().map(|(name, _)| *name))
         .add_rows(rows);
-    for (place, ((_, align), constraint)) in columns.iter().zip(constraints).enumerate() {
+    for (place, (_, align)) in columns.iter().enumerate() {
         let Some(column) = table.column_mut(place) else { continue };
         column.set_padding((0, if place + 1 == columns.len() { 0 } else { 1 }));
         if *align == Align::Right {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        if let Some(constraint) = constraint {
-            column.set_constraint(constraint);
-        }
     }
+    table
+}
+
+fn indented(table: &Table) -> String {
     table.lines().map(|line| format!("{INDENT}{}\n", line.trim_end())).collect()
+}
+
+/// The same as wide as its cells are, none of them broken: for rows that another program may read.
+pub(crate) fn wide(columns: &[(&str, Align)], rows: Vec<Vec<String>>) -> String {
+    let mut table = bare(columns, rows);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    indented(&table)
 }
 
 /// How wide a column may be: numbers and names as they are, words up to their share, and what is left for the only words.

@@ -112,13 +112,7 @@ pub(crate) fn check_bounds(world: &World) -> Result<(), SetupError> {
     for param in &registry.params {
         for (place, name) in world.resource::<Directory>().names(param.kind).enumerate() {
             let Some(value) = (param.read)(world, place) else { continue };
-            let (low, high) = param.bounds;
-            if !(low..=high).contains(&value) {
-                return Err(SetupError::value(
-                    param.path(name),
-                    format!("expected {low} to {high} ({}), found {value}", param.unit),
-                ));
-            }
+            param.check(param.path(name), value)?;
         }
     }
     Ok(())

@@ -21,12 +21,30 @@ pub enum EventTable {
     Governance,
     /// Waterfall stages and everything else.
     Events,
+    /// Changes of positions, and exchanges on venues; kept on request.
+    Trades,
+    /// What nodes reported in each step; kept on request.
+    Reports,
 }
 
 impl EventTable {
     /// Every table.
-    pub const ALL: [Self; 6] =
-        [Self::Liquidations, Self::Stakes, Self::Slashes, Self::Votes, Self::Governance, Self::Events];
+    pub const ALL: [Self; 8] = [
+        Self::Liquidations,
+        Self::Stakes,
+        Self::Slashes,
+        Self::Votes,
+        Self::Governance,
+        Self::Events,
+        Self::Trades,
+        Self::Reports,
+    ];
+
+    /// Whether its events are kept only for who asks for them: nothing in the world may depend on these.
+    #[must_use]
+    pub const fn is_on_request(self) -> bool {
+        matches!(self, Self::Trades | Self::Reports)
+    }
 }
 
 /// One thing that happened.
@@ -64,12 +82,30 @@ impl Event {
 #[derive(Resource, Clone, Debug, Default)]
 pub struct Events {
     list: Vec<Event>,
+    /// Tables on request that are kept.
+    asked: Vec<EventTable>,
 }
 
 impl Events {
-    /// Adds one.
+    /// Adds one, unless its table is not kept.
     pub fn push(&mut self, event: Event) {
-        self.list.push(event);
+        if self.keeps(event.table) {
+            self.list.push(event);
+        }
+    }
+
+    /// Whether events of a table are kept.
+    #[must_use]
+    pub fn keeps(&self, table: EventTable) -> bool {
+        !table.is_on_request() || self.asked.contains(&table)
+    }
+
+    /// Keeps a table's events, or no longer.
+    pub fn keep(&mut self, table: EventTable, is_kept: bool) {
+        self.asked.retain(|asked| *asked != table);
+        if is_kept {
+            self.asked.push(table);
+        }
     }
 
     /// How many there are.

@@ -34,6 +34,8 @@ pub struct FrameColumn {
 pub struct Frame {
     /// The table's name.
     pub table: &'static str,
+    /// What a row is, in one line.
+    pub doc: &'static str,
     /// Its columns, all of one length.
     pub columns: Vec<FrameColumn>,
 }
@@ -41,8 +43,8 @@ pub struct Frame {
 impl Frame {
     /// A table without rows.
     #[must_use]
-    pub fn new(table: &'static str) -> Self {
-        Self { table, columns: Vec::new() }
+    pub fn new(table: &'static str, doc: &'static str) -> Self {
+        Self { table, doc, columns: Vec::new() }
     }
 
     /// Adds an empty column like `data`.
@@ -94,7 +96,23 @@ impl Frame {
             .iter()
             .map(|column| FrameColumn { data: column.data.empty(), ..column.clone_header() })
             .collect();
-        std::mem::replace(self, Self { table: self.table, columns: empty })
+        std::mem::replace(self, Self { columns: empty, ..Self::new(self.table, self.doc) })
+    }
+
+    /// The rows whose places are kept.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let filter = |column: &FrameColumn| FrameColumn { data: column.data.filtered(&keep), ..column.clone_header() };
+        Self { columns: self.columns.iter().map(filter).collect(), ..Self::new(self.table, self.doc) }
+    }
+
+    /// The values of a column of integers; empty when there is none of this name.
+    #[must_use]
+    pub fn ints(&self, name: &str) -> &[i64] {
+        match self.columns.iter().find(|column| column.name == name).map(|column| &column.data) {
+            Some(Data::Int(values)) => values,
+            _ => &[],
+        }
     }
 }
 
@@ -105,6 +123,18 @@ impl FrameColumn {
 }
 
 impl Data {
+    fn filtered(&self, keep: impl Fn(usize) -> bool) -> Self {
+        fn kept<T: Clone>(values: &[T], keep: impl Fn(usize) -> bool) -> Vec<T> {
+            values.iter().enumerate().filter(|(place, _)| keep(*place)).map(|(_, value)| value.clone()).collect()
+        }
+        match self {
+            Self::Int(values) => Self::Int(kept(values, keep)),
+            Self::Float(values) => Self::Float(kept(values, keep)),
+            Self::Flag(values) => Self::Flag(kept(values, keep)),
+            Self::Text(values) => Self::Text(kept(values, keep)),
+        }
+    }
+
     fn empty(&self) -> Self {
         match self {
             Self::Int(_) => Self::Int(Vec::new()),

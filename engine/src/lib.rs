@@ -35,5 +35,5 @@ pub mod valuation;
 pub mod view;
 
 pub use bevy_ecs::prelude::World;
-pub use record::event_columns;
+pub use record::{Recording, event_columns, layouts};
 pub use simulation::{Options, Simulation};

@@ -2,7 +2,8 @@
 
 use bevy_ecs::prelude::World;
 
-use crate::registry::Kind;
+use crate::registry::{Directory, Kind, Registry};
+use crate::scenario::SetupError;
 use crate::tx::Tx;
 
 /// Which way a parameter goes when a safeguard is loosened.
@@ -51,6 +52,38 @@ impl ParamSpec {
             format!("{}.{}.{}", self.block, name, self.name)
         }
     }
+
+    /// Whether it may take a value.
+    ///
+    /// # Errors
+    /// A value outside its bounds, at `path`.
+    pub(crate) fn check(&self, path: String, value: f64) -> Result<(), SetupError> {
+        let (low, high) = self.bounds;
+        if (low..=high).contains(&value) {
+            return Ok(());
+        }
+        Err(SetupError::value(path, format!("expected {low} to {high} ({}), found {value}", self.unit)))
+    }
+}
+
+/// Sets the parameter at a dotted path between two steps.
+///
+/// # Errors
+/// A path that leads to no parameter; a value outside its bounds.
+pub(crate) fn set(world: &mut World, path: &str, value: f64) -> Result<(), SetupError> {
+    let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());
+    let all = registry.params.iter().flat_map(|spec| {
+        let carriers = directory.names(spec.kind).enumerate();
+        carriers.filter(|(place, _)| (spec.read)(world, *place).is_some()).map(move |(place, name)| (spec, place, name))
+    });
+    let all: Vec<_> = all.map(|(spec, place, name)| (spec.path(name), *spec, place)).collect();
+    let Some((path, spec, place)) = all.iter().find(|(known, ..)| known == path) else {
+        let known = all.into_iter().map(|(known, ..)| known).collect();
+        return Err(SetupError::Name { path: path.to_owned(), what: "risk parameter", name: path.to_owned(), known });
+    };
+    spec.check(path.clone(), value)?;
+    (spec.write)(&mut Tx::new(world), *place, value);
+    Ok(())
 }
 
 /// Declares the `f64` fields of a terms component as risk parameters: unit, bounds, which way is looser, meaning. The

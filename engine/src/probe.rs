@@ -4,14 +4,14 @@ use bevy_ecs::prelude::World;
 
 use crate::registry::Kind;
 
-/// The tables with a row per step, what they list, and the column that names it.
-pub const STEP_TABLES: [(Kind, &str, &str); 6] = [
-    (Kind::Protocol, "world", ""),
-    (Kind::Market, "markets", "market"),
-    (Kind::Feed, "feeds", "feed"),
-    (Kind::Venue, "venues", "venue"),
-    (Kind::Asset, "assets", "asset"),
-    (Kind::Vault, "vaults", "vault"),
+/// The tables with a row per step, what they list, the column that names it, and what a row is.
+pub const STEP_TABLES: [(Kind, &str, &str, &str); 6] = [
+    (Kind::Protocol, "world", "", "The protocol as a whole at the end of a step."),
+    (Kind::Market, "markets", "market", "A market at the end of a step."),
+    (Kind::Feed, "feeds", "feed", "A price feed at the end of a step."),
+    (Kind::Venue, "venues", "venue", "A trading venue at the end of a step."),
+    (Kind::Asset, "assets", "asset", "An asset at the end of a step."),
+    (Kind::Vault, "vaults", "vault", "A vault of stake at the end of a step."),
 ];
 
 /// One value of a table.

@@ -142,7 +142,9 @@ pub(crate) fn wake_touched(world: &mut World, mark: usize) {
     if events.is_empty() {
         return;
     }
-    let touched: Vec<_> = events.iter().filter_map(|event| event.agent).collect();
+    // What is kept on request wakes nobody: whether it is kept must not be seen.
+    let touched: Vec<_> =
+        events.iter().filter(|event| !event.table.is_on_request()).filter_map(|event| event.agent).collect();
     let mut attention = world.resource_mut::<Attention>();
     for agent in touched {
         attention.touch(agent);

@@ -2,7 +2,8 @@
 
 use crate::action::Rejected;
 use crate::domain::{Account, AccountId, Funds, Market, Position, Positions};
-use crate::registry::Kind;
+use crate::event::{Event, EventTable};
+use crate::registry::{Handle, Kind};
 use crate::tx::Tx;
 use crate::units::{Amount, share};
 
@@ -41,12 +42,33 @@ pub fn trade(tx: &mut Tx<'_>, trade: Trade) -> Result<(), Rejected> {
     market.long = market.long.checked_add(after.size.max(0) - before.size.max(0)).ok_or(Rejected::OVERFLOW)?;
     market.short = market.short.checked_add((-after.size).max(0) - (-before.size).max(0)).ok_or(Rejected::OVERFLOW)?;
     market.cost += i128::from(after.cost) - i128::from(before.cost);
+    let price = market.price_of(trade.size, trade.cost);
     tx.modify(entity, |account: &mut Account| {
         account.claim = account.claim.checked_add(realized).ok_or(Rejected::OVERFLOW)?;
         account.last_market = place;
         Ok(())
     })?;
+    tx.note(Event {
+        agent: Some(tx.account(trade.account)?.owner),
+        account: Some(trade.account),
+        thing: Some(Handle::new(Kind::Market, trade.market)),
+        size: trade.size,
+        price,
+        amount: trade.cost,
+        ..Event::new(EventTable::Trades, change(before.size, after.size))
+    });
     settle(tx, trade.account)
+}
+
+/// What a position of a size has become.
+fn change(before: Amount, after: Amount) -> &'static str {
+    match (before, after) {
+        (0, _) => "opened",
+        (_, 0) => "closed",
+        _ if before.signum() != after.signum() => "turned",
+        _ if after.abs() > before.abs() => "increased",
+        _ => "reduced",
+    }
 }
 
 /// The position after a trade, and the profit that closing realized.
@@ -109,6 +131,15 @@ mod tests {
         let change = Trade { account: AccountId(0), market: 0, size: trade.0, cost: trade.1 };
         let (result, profit) = apply(position, change).unwrap();
         assert_eq!(((result.size, result.cost), profit), (after, realized));
+    }
+
+    #[test]
+    fn a_trade_is_named_by_what_it_makes_of_the_position() {
+        for (before, after, what) in
+            [(0, 5, "opened"), (5, 0, "closed"), (5, -1, "turned"), (-5, -7, "increased"), (-5, -2, "reduced")]
+        {
+            assert_eq!(change(before, after), what);
+        }
     }
 
     #[test]

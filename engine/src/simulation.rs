@@ -18,10 +18,11 @@ use crate::inquiry::{Answers, Inquiries, Inquiry, Listeners};
 use crate::ledger::{AssetId, Ledger};
 use crate::mechanism::{Assets, Mechanism, Setup, StateWriter};
 use crate::outcomes::Ventures;
+use crate::params;
 use crate::phase::{Half, Phase};
 use crate::population::{self, Attention};
 use crate::queue::{self, ActionLog, Queue};
-use crate::record::Recorder;
+use crate::record::{Recorder, Recording};
 use crate::registry::{Directory, Kind, Registry, part};
 use crate::rng::Streams;
 use crate::scenario::{Scenario, SetupError};
@@ -37,6 +38,8 @@ pub struct Options {
     pub without_attackers: bool,
     /// Permute the order in which entities are spawned (0: do not). Nothing may depend on it.
     pub spawn_shuffle: u64,
+    /// What is recorded beside the tables of every run.
+    pub recording: Recording,
 }
 
 /// A cohort that has been faulting for too large a share of its decisions is no longer asked.
@@ -96,7 +99,7 @@ impl Simulation {
         Book::begin(&mut world);
         Ventures::begin(&mut world);
         view::freeze(&mut world);
-        let recorder = Recorder::of(&world, &scenario.measures);
+        let recorder = Recorder::of(&mut world, &scenario.measures, options.recording);
         let manners = world.resource::<Cohorts>().0.iter().map(|_| Manners::default()).collect();
         Ok(Self {
             world,
@@ -300,6 +303,14 @@ impl Simulation {
     /// Why it was refused; nothing has changed then.
     pub fn act(&mut self, intent: &Intent) -> Result<(), Rejected> {
         queue::run(&mut self.world, intent)
+    }
+
+    /// Sets a risk parameter between two steps.
+    ///
+    /// # Errors
+    /// A path that leads to no parameter; a value outside its bounds.
+    pub fn set_parameter(&mut self, path: &str, value: f64) -> Result<(), SetupError> {
+        params::set(&mut self.world, path, value)
     }
 
     /// From now on keeps what becomes of the actions of one agent.

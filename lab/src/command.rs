@@ -1,6 +1,8 @@
-//! The command line that reproduces a run: canonical, without what changes no figure (`--out`, `--jobs`, output).
+//! The command line that reproduces a run: canonical, without what changes neither figures nor the bytes of
+//! tables (`--out`, `--jobs`, output).
 
 use crate::load::RunRequest;
+use crate::recording::{Format, RecordWord};
 
 /// Which worlds to reproduce.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,10 @@ pub(crate) fn reproduce(request: &RunRequest, worlds: Worlds) -> String {
     for set in &request.sets {
         option("set", format!("{}={}", set.path, set.value));
     }
+    for fork in &request.forks {
+        words.extend(["--set-at".to_owned(), fork.step.to_string(), quoted(&format!("{}={}", fork.path, fork.value))]);
+    }
+    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), quoted(&value)]);
     for (name, file) in &request.data {
         option("data", format!("{name}={}", file.display()));
     }
@@ -35,6 +41,15 @@ pub(crate) fn reproduce(request: &RunRequest, worlds: Worlds) -> String {
     }
     if let Some(expression) = &request.fail_if {
         option("fail-if", expression.clone());
+    }
+    if request.out.is_some() {
+        let record = RecordWord(request.record.recording).to_string();
+        if !record.is_empty() {
+            option("record", record);
+        }
+        if request.record.format != Format::Parquet {
+            option("format", request.record.format.word().to_owned());
+        }
     }
     words.join(" ")
 }

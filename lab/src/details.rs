@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn refusals_are_sorted_by_their_number() {
-        let mut frame = Frame::new("refusals")
+        let mut frame = Frame::new("refusals", "")
             .with("cohort", "", "", Data::Text(Vec::new()))
             .with("action", "", "", Data::Text(Vec::new()))
             .with("reason", "", "", Data::Text(Vec::new()))

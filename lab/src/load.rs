@@ -15,6 +15,8 @@ use palisade_engine::{Options, Simulation, mechanisms};
 use crate::assemble;
 use crate::expect::{self, Expectations, Names};
 use crate::figure::{Figure, figures};
+use crate::fork::Fork;
+use crate::recording::Record;
 use crate::session::on_large_stack;
 use crate::source::{Document, Override, Problem, named_files};
 
@@ -42,6 +44,10 @@ pub struct RunRequest {
     pub jobs: usize,
     /// The run directory to write.
     pub out: Option<PathBuf>,
+    /// What is written there.
+    pub record: Record,
+    /// `--set-at STEP path=value`, in order.
+    pub forks: Vec<Fork>,
     /// A condition on outcomes that should not hold.
     pub fail_if: Option<String>,
     /// How scripts are contained.
@@ -60,6 +66,8 @@ impl Default for RunRequest {
             steps: None,
             jobs: 1,
             out: None,
+            record: Record::default(),
+            forks: Vec::new(),
             fail_if: None,
             host: HostOptions::default(),
         }
@@ -254,7 +262,7 @@ pub(crate) fn read(request: &RunRequest) -> Result<Loaded, Wrong> {
     let library = library.contained(request.host);
     scenario.rules = palisade_agents::rules(&library).map_err(LoadError::Script)?;
     let options = Options { seed: request.seed, ..Options::default() };
-    let simulation = Simulation::new(&scenario, &mechanisms::ALL, options)
+    let mut simulation = Simulation::new(&scenario, &mechanisms::ALL, options)
         .map_err(|error| explain(&document, all_of_setup(&scenario, error).into()))?;
     check_supply(&document, &simulation)?;
     let host = ScriptHost::new(&library, &scenario, &simulation, request.host);
@@ -263,8 +271,9 @@ pub(crate) fn read(request: &RunRequest) -> Result<Loaded, Wrong> {
         Err(error) => (Sound::default(), explain(&document, error)),
     };
     let outcomes = figures(simulation.registry(), &scenario.measures);
-    check_condition(request, &outcomes)?;
     let clock = assemble::clock(&document)?;
+    check_forks(request, &mut simulation, &clock)?;
+    check_condition(request, &outcomes)?;
     let names = Names::of(&outcomes, (simulation.registry(), &scenario.measures), clock.length());
     let expectations = expect::read(&document, &names).unwrap_or_else(|mut problems| {
         wrong.scenario.append(&mut problems);
@@ -318,6 +327,18 @@ fn check_supply(document: &Document, simulation: &Simulation) -> Result<(), Prob
     );
     let hint = "fewer `decimals` leave room for more coins".to_owned();
     Err(document.problem(&format!("protocol.assets.{}", assets.name(asset)), message, Some(hint)))
+}
+
+/// Every fork must change a parameter there is to a value it may have, before a step there is.
+fn check_forks(request: &RunRequest, simulation: &mut Simulation, clock: &Clock) -> Result<(), LoadError> {
+    let steps = request.steps.unwrap_or(clock.steps());
+    for fork in &request.forks {
+        if fork.step >= steps {
+            return Err(LoadError::Usage(format!("--set-at {fork}: the run ends after step {}", steps - 1)));
+        }
+        fork.make(simulation)?;
+    }
+    Ok(())
 }
 
 /// The condition must be one on figures there are; which values they take does not matter yet.

@@ -165,7 +165,7 @@ fn actions(registry: &Registry) -> String {
 }
 
 fn tables(registry: &Registry) -> String {
-    let steps = STEP_TABLES.iter().map(|(kind, name, _)| {
+    let steps = STEP_TABLES.iter().map(|(kind, name, ..)| {
         let columns = registry.probes.iter().filter(|probe| probe.kind == *kind).count();
         (*name, if *kind == Kind::Protocol { "a row per step" } else { "a row per step and thing" }, columns)
     });

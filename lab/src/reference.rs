@@ -110,14 +110,21 @@ fn view(registry: &Registry) -> String {
 }
 
 fn columns(registry: &Registry) -> String {
-    let rows = STEP_TABLES.into_iter().flat_map(|(kind, table, _)| {
+    let rows = STEP_TABLES.into_iter().flat_map(|(kind, table, ..)| {
         let probes = registry.probes.iter().filter(move |probe| probe.kind == kind);
         probes.map(move |probe| format!("| `{table}` | `{}` | {} | {} |", probe.name, probe.unit, probe.doc))
     });
     let events = palisade_engine::event_columns().into_iter();
     let events = events.map(|(table, name, unit, doc)| format!("| `{table}` | `{name}` | {unit} | {doc} |"));
-    let intro = "Columns of the tables with a row per step, then of those with a row per event. Every row carries `run`, `seed`, `step`\nand `time_ms`; in the tables per step, but for `world`, also the name of the thing.";
-    page("Columns", intro, "| table | column | unit | meaning |", rows.chain(events))
+    let others = palisade_engine::layouts().into_iter().chain(crate::world::layouts());
+    let others = others.flat_map(|frame| {
+        let key = ["step", "time_ms"];
+        let columns = frame.columns.into_iter().filter(move |column| !key.contains(&&*column.name));
+        columns
+            .map(move |column| format!("| `{}` | `{}` | {} | {} |", frame.table, column.name, column.unit, column.doc))
+    });
+    let intro = "Columns of the tables with a row per step, of those with a row per event, and of the others. Every row carries `run` (the\nworld's place in its run) and `seed`; those of a step or an event also `step` and `time_ms`; in the tables per step, but for\n`world`, also the name of the thing. `runs` has a column for each of the [outcomes](outcomes.md). `positions`, `trades` and\n`reports` are written for `--record tables=positions,trades,reports`. `palisade tables DIR TABLE` says the same of a run.";
+    page("Columns", intro, "| table | column | unit | meaning |", rows.chain(events).chain(others))
 }
 
 fn outcomes(registry: &Registry) -> String {

@@ -14,7 +14,7 @@ use crate::load::{LoadError, Loaded, RunRequest};
 use crate::report::{FailIf, OutcomeRow, Report};
 use crate::session::{STACK, Session};
 use crate::stats;
-use crate::store::{Manifest, Store};
+use crate::store::Store;
 use crate::world::{Order, WorldResult};
 
 /// Follows a run, and may ask it to end early.
@@ -73,7 +73,7 @@ pub enum RunError {
 /// # Errors
 /// A broken invariant, of the lowest seed that breaks one; a run directory that cannot be written.
 pub fn run(loaded: &Loaded, request: &RunRequest, watch: &dyn Watch) -> Result<Report, RunError> {
-    let store = request.out.as_deref().map(|out| Store::create(out, loaded)).transpose()?;
+    let store = request.out.as_deref().map(|out| Store::create(out, request.record, loaded)).transpose()?;
     let session = Session { loaded, request, watch };
     let worlds = in_order((request.seeds as usize, request.jobs), watch, |place| {
         let place = u32::try_from(place).unwrap_or(u32::MAX);
@@ -88,7 +88,7 @@ pub fn run(loaded: &Loaded, request: &RunRequest, watch: &dyn Watch) -> Result<R
     let report = report(loaded, request, &worlds, command)?;
     if let Some(store) = store {
         let written = worlds.into_iter().flat_map(|world| world.written).collect();
-        store.finish(Manifest::of(&report, written))?;
+        store.finish(&report, written)?;
     }
     Ok(report)
 }

@@ -15,8 +15,8 @@ use crate::run::{RunError, Watch};
 
 /// Stack of a thread that runs scripts: their nesting is bounded, and the bound fits in here.
 pub(crate) const STACK: usize = 64 << 20;
-/// Held for reading by whoever plays worlds, and for writing by whoever has to play one alone: the machine and the count of
-/// live bytes are the process's, so this is too.
+/// Held for reading by whoever plays worlds, and for writing by whoever has to play one alone: the machine is the
+/// process's, so this is too.
 static TURNS: RwLock<()> = RwLock::new(());
 /// Steps between two collections of rows.
 const COLLECT_EVERY: u64 = 256;
@@ -71,7 +71,8 @@ pub(crate) struct Played {
 impl Session<'_> {
     /// Builds a world without stepping it.
     pub(crate) fn build(&self, seed: u64, cast: Cast) -> Result<(Simulation, ScriptHost), LoadError> {
-        let options = Options { seed, without_attackers: cast == Cast::WithoutAttackers, ..Options::default() };
+        let (without_attackers, recording) = (cast == Cast::WithoutAttackers, self.request.record.recording);
+        let options = Options { seed, without_attackers, recording, ..Options::default() };
         let scenario = &self.loaded.scenario;
         let explain = |error| self.loaded.explain(error);
         let simulation = Simulation::new(scenario, &mechanisms::ALL, options).map_err(|error| explain(error.into()))?;
@@ -98,12 +99,15 @@ impl Session<'_> {
         Ok(Played { simulation, host, start, end })
     }
 
-    /// One step, with a broken invariant or a tripped back-stop as an error.
+    /// One step, behind the changes that are asked for before it, with a broken invariant or a tripped back-stop as an
+    /// error.
     pub(crate) fn step(
         &self,
         (simulation, host): (&mut Simulation, &mut ScriptHost),
         (seed, step): (u64, u64),
     ) -> Result<(), RunError> {
+        let mut due = self.request.forks.iter().filter(|fork| fork.step == step);
+        due.try_for_each(|fork| fork.make(simulation))?;
         catch_unwind(AssertUnwindSafe(|| simulation.step(host)))
             .map_err(|panic| self.broken(seed, step, panic.as_ref()))?;
         self.check_backstops(host, (seed, step))

@@ -276,7 +276,7 @@ mod tests {
     use super::*;
 
     fn table(name: &'static str, columns: &[&'static str], rows: &[(i64, &[Item])]) -> Frame {
-        let mut frame = Frame::new(name).with("time_ms", "", "", Data::Int(Vec::new()));
+        let mut frame = Frame::new(name, "").with("time_ms", "", "", Data::Int(Vec::new()));
         for (place, column) in columns.iter().enumerate() {
             let empty = match rows[0].1[place] {
                 Item::Text(_) => Data::Text(Vec::new()),

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn frame(table: &'static str, rows: &[(i64, f64)]) -> Frame {
-        let mut frame = Frame::new(table).with("time_ms", "ms", "", Data::Int(Vec::new())).with(
+        let mut frame = Frame::new(table, "").with("time_ms", "ms", "", Data::Int(Vec::new())).with(
             "solvency",
             "coins",
             "",

@@ -59,8 +59,8 @@ impl Seen {
         Self {
             story: Story::new(assets.name(assets.settlement()), assets.settlement_scale(), wallet),
             faults: FaultCount::default(),
-            flows: Frame::new("flows"),
-            refusals: Frame::new("refusals"),
+            flows: Frame::new("flows", ""),
+            refusals: Frame::new("refusals", ""),
         }
     }
 
@@ -185,15 +185,21 @@ fn figures(loaded: &Loaded, played: &mut Played, caused: f64) -> Result<Vec<f64>
     Ok(figures)
 }
 
+/// The tables of a world that are made here, without rows and without a column for each outcome.
+pub(crate) fn layouts() -> [Frame; 2] {
+    [runs_layout(), groups_layout()]
+}
+
+fn runs_layout() -> Frame {
+    Frame::new("runs", "A whole run with its figures.")
+        .with("steps", "steps", "Steps done.", Data::Int(Vec::new()))
+        .with("time_ms", "ms", "Simulated time at the end.", Data::Int(Vec::new()))
+}
+
 /// The row of the table `runs`.
 #[allow(clippy::cast_possible_wrap)]
 fn run_row(loaded: &Loaded, simulation: &Simulation, figures: &[f64]) -> Frame {
-    let mut frame = Frame::new("runs").with("steps", "steps", "Steps done.", Data::Int(Vec::new())).with(
-        "time_ms",
-        "ms",
-        "Simulated time at the end.",
-        Data::Int(Vec::new()),
-    );
+    let mut frame = runs_layout();
     let mut row = vec![Item::Int(simulation.steps_done() as i64), Item::Int(simulation.time() as i64)];
     for (outcome, figure) in loaded.outcomes.iter().zip(figures) {
         frame = frame.with(outcome.name.clone(), outcome.unit.clone(), outcome.doc.clone(), Data::Float(Vec::new()));
@@ -203,9 +209,8 @@ fn run_row(loaded: &Loaded, simulation: &Simulation, figures: &[f64]) -> Frame {
     frame
 }
 
-/// The rows of the table `groups`.
-fn group_rows(groups: &[GroupRow]) -> Frame {
-    let mut frame = Frame::new("groups")
+fn groups_layout() -> Frame {
+    let mut frame = Frame::new("groups", "What a group was worth.")
         .with("group", "", "A cohort or a party of the protocol.", Data::Text(Vec::new()))
         .with("role", "", "A cohort's role, or what the party is.", Data::Text(Vec::new()));
     for (name, doc) in [
@@ -215,6 +220,12 @@ fn group_rows(groups: &[GroupRow]) -> Frame {
     ] {
         frame = frame.with(name, "coins", doc, Data::Float(Vec::new()));
     }
+    frame
+}
+
+/// The rows of the table `groups`.
+fn group_rows(groups: &[GroupRow]) -> Frame {
+    let mut frame = groups_layout();
     for group in groups {
         frame.push(&[
             Item::Text(group.group.as_str().into()),

@@ -136,6 +136,13 @@ impl Market {
         self.state == MarketState::Halted
     }
 
+    /// The price at which `size` base units cost so many settlement units.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn price_of(&self, size: Amount, cost: Amount) -> f64 {
+        cost as f64 / size as f64 / self.unit
+    }
+
     /// Longs minus shorts: what the pool is short of.
     #[must_use]
     pub const fn skew(&self) -> Amount {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::clock::Now;
 use crate::domain::{Agent, AgentId, CohortId, Cohorts, Feed, Harm, History, Holdings, Roster, Vault};
+use crate::event::{Event, EventTable, Events};
 use crate::inquiry::{Answers, Inquiries, Inquiry};
 use crate::ledger::Ledger;
 use crate::math::oracle;
@@ -20,7 +21,7 @@ use crate::registry::{BlockSpec, Directory, Handle, Kind, Registry, part};
 use crate::rng::{Streams, name_key, splitmix};
 use crate::rule::{Rule, RuleFn, RuleKind};
 use crate::scenario::{Role, SetupError};
-use crate::units::{Millis, Price, Span};
+use crate::units::{Amount, Millis, Price, Span};
 use crate::valuation;
 use crate::view::{FieldKind, OwnField, OwnScope, PublicField, Rows};
 
@@ -98,6 +99,21 @@ pub(super) struct NodeReport {
     pub(super) agent: AgentId,
     pub(super) stake: f64,
     pub(super) price: Option<f64>,
+}
+
+impl NodeReport {
+    /// The row of the table `reports`.
+    #[allow(clippy::cast_possible_truncation)]
+    fn event(&self, feed: Option<Handle>) -> Event {
+        Event {
+            agent: Some(self.agent),
+            thing: feed,
+            // Stake is a whole number of units.
+            size: self.stake as Amount,
+            price: self.price.unwrap_or(0.0),
+            ..Event::new(EventTable::Reports, if self.price.is_some() { "reported" } else { "silent" })
+        }
+    }
 }
 
 /// A feed's round of the step under way.
@@ -320,9 +336,10 @@ fn publish(
     places: (Res<'_, Roster>, Res<'_, Directory>),
     ledger: Res<'_, Ledger>,
     now: Res<'_, Now>,
-    mut heard: (ResMut<'_, Answers>, ResMut<'_, Rounds>),
+    mut heard: (ResMut<'_, Answers>, ResMut<'_, Rounds>, ResMut<'_, Events>),
     seen: Res<'_, Observations>,
 ) {
+    let events = &mut heard.2;
     let answers = heard.0.take();
     let (holders, vaults) = nodes;
     for (network, terms, mut feed) in &mut feeds {
@@ -353,6 +370,9 @@ fn publish(
             consider(&mut feed, terms, price, *now);
         }
         feed.stale = feed.price.is_none() || now.time - feed.published > terms.staleness.0;
+        if events.keeps(EventTable::Reports) {
+            reports.iter().for_each(|report| events.push(report.event(subject)));
+        }
         heard.1.0[network.place] = Round { vault: network.vault, price: median, reports };
     }
 }

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected, Who};
 use crate::clock::Now;
-use crate::domain::{External, History, Venue};
+use crate::domain::{AgentId, External, History, Venue};
+use crate::event::{Event, EventTable};
 use crate::ledger::{Bucket, Ledger, Slot};
 use crate::math::impact;
 use crate::mechanism::{Assets, Mechanism, Setup, price_at};
@@ -16,7 +17,7 @@ use crate::outcomes::attacker_flow;
 use crate::params;
 use crate::phase::{Half, Phase};
 use crate::probe::{Cell, Outcome, Probe};
-use crate::registry::{BlockSpec, Directory, Kind, Registry, part};
+use crate::registry::{BlockSpec, Directory, Handle, Kind, Registry, part};
 use crate::scenario::SetupError;
 use crate::tx::Tx;
 use crate::units::{Amount, Price};
@@ -288,7 +289,9 @@ fn buy(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejected> {
     let wallet = tx.agent(actor.agent)?.wallet;
     let (pays, gets) = (wallet.asset(venue.quote), wallet.asset(venue.base));
     let spent = args.amount(1, venue.quote_scale, tx.balance(pays))?;
-    swap(tx, Leg { from: pays, into: venue.quote_slot, amount: spent }, (venue.base_slot, gets), fee).map(drop)
+    let got = swap(tx, Leg { from: pays, into: venue.quote_slot, amount: spent }, (venue.base_slot, gets), fee)?;
+    note(tx, (args.handle(0, Kind::Venue)? as usize, &venue), Some(actor.agent), (got, spent));
+    Ok(())
 }
 
 fn sell(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejected> {
@@ -296,7 +299,23 @@ fn sell(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejected> 
     let wallet = tx.agent(actor.agent)?.wallet;
     let (pays, gets) = (wallet.asset(venue.base), wallet.asset(venue.quote));
     let sold = args.amount(1, venue.base_scale, tx.balance(pays))?;
-    swap(tx, Leg { from: pays, into: venue.base_slot, amount: sold }, (venue.quote_slot, gets), fee).map(drop)
+    let raised = swap(tx, Leg { from: pays, into: venue.base_slot, amount: sold }, (venue.quote_slot, gets), fee)?;
+    note(tx, (args.handle(0, Kind::Venue)? as usize, &venue), Some(actor.agent), (-sold, -raised));
+    Ok(())
+}
+
+/// Notes an exchange: base units got and what they cost, both negative for a sale.
+#[allow(clippy::cast_precision_loss)]
+fn note(tx: &mut Tx<'_>, (place, venue): (usize, &Venue), agent: Option<AgentId>, (size, cost): (Amount, Amount)) {
+    let price = (cost as f64 / venue.quote_scale) / (size as f64 / venue.base_scale);
+    tx.note(Event {
+        agent,
+        thing: Some(Handle::new(Kind::Venue, place)),
+        size,
+        price,
+        amount: cost,
+        ..Event::new(EventTable::Trades, if size > 0 { "bought" } else { "sold" })
+    });
 }
 
 fn venue(tx: &Tx<'_>, args: &Args<'_>) -> Result<(Venue, u32), Rejected> {
@@ -339,7 +358,10 @@ pub(super) fn sell_for(tx: &mut Tx<'_>, sale: Sale) -> Result<(Amount, Amount), 
     let sold = needed.min(sale.available);
     let leg = Leg { from: sale.from, into: venue.base_slot, amount: sold };
     match swap(tx, leg, (venue.quote_slot, sale.to), fee) {
-        Ok(raised) => Ok((sold, raised)),
+        Ok(raised) => {
+            note(tx, (sale.venue, &venue), None, (-sold, -raised));
+            Ok((sold, raised))
+        }
         // A pool too dry to pay a single unit raises nothing, and nothing is sold.
         Err(Rejected::LIQUIDITY) => Ok((0, 0)),
         Err(other) => Err(other),

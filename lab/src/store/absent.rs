@@ -5,6 +5,7 @@ use std::path::Path;
 use palisade_engine::frame::Frame;
 
 use crate::load::LoadError;
+use crate::recording::Format;
 use crate::run::RunError;
 
 /// A table that cannot be made.
@@ -16,7 +17,12 @@ impl Table {
         Err(LoadError::Usage(message.into()).into())
     }
 
-    pub(super) fn create(_: &Path, _: &Frame, _: (u32, u64), _: Vec<(String, String)>) -> Result<Self, String> {
+    pub(super) fn create(
+        _: (&Path, Format),
+        _: &Frame,
+        _: (u32, u64),
+        _: Vec<(String, String)>,
+    ) -> Result<Self, String> {
         Err("there are no tables in this build".into())
     }
 

@@ -1,5 +1,7 @@
-//! Run directories: one Parquet dataset per table with a part per seed, and a manifest, written aside and put in place
-//! by one rename when all is there. Equal runs give equal bytes, whatever the number of threads.
+//! Run directories: one dataset per table with a part per seed, and a manifest, written aside and put in place by one
+//! rename when all is there. Equal runs give equal bytes, whatever the number of threads.
+
+mod manifest;
 
 #[cfg(not(feature = "parquet"))]
 #[path = "absent.rs"]
@@ -10,15 +12,18 @@ mod table;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use palisade_engine::frame::Frame;
-use serde::Serialize;
+use palisade_engine::probe::STEP_TABLES;
 
+pub use self::manifest::{ColumnKind, ColumnNote, Manifest, TableNote, Written};
+use self::table::Table;
 use crate::folder::{FolderError, NewFolder};
 use crate::load::Loaded;
+use crate::recording::Record;
 use crate::report::Report;
 use crate::run::RunError;
-use table::Table;
 
 /// Version of the tables' layout.
 pub(crate) const SCHEMA: u32 = 1;
@@ -27,7 +32,10 @@ pub(crate) const SCHEMA: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct Store {
     folder: NewFolder,
+    record: Record,
     hashes: [(&'static str, String); 2],
+    /// What the tables are, as far as they have been begun.
+    notes: Mutex<BTreeMap<String, TableNote>>,
 }
 
 /// The tables of one world.
@@ -38,70 +46,14 @@ pub(crate) struct WorldTables<'a> {
     tables: BTreeMap<&'static str, Table>,
 }
 
-/// One file of a run directory.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub(crate) struct Written {
-    /// Path within the directory.
-    pub(crate) path: String,
-    /// Digest of its bytes.
-    pub(crate) blake3: String,
-    /// Its size.
-    pub(crate) bytes: u64,
-    /// Its rows.
-    pub(crate) rows: u64,
-}
-
-/// `manifest.json`: what ran, how to run it again, and every file.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Manifest {
-    /// Version of the tables' layout.
-    pub(crate) schema: u32,
-    /// Version of the program.
-    pub(crate) version: String,
-    /// The scenario's name.
-    pub(crate) scenario: String,
-    /// Digest of the composed scenario and its data files.
-    pub(crate) scenario_hash: String,
-    /// Digest of the script library.
-    pub(crate) scripts_hash: String,
-    /// The command that reproduces the files.
-    pub(crate) command: String,
-    /// Seeds of the finished worlds.
-    pub(crate) seeds: Vec<u64>,
-    /// Steps of each world.
-    pub(crate) steps: u64,
-    /// Whether every world that was asked for is here.
-    pub(crate) complete: bool,
-    /// All other files, by path.
-    pub(crate) files: Vec<Written>,
-}
-
-impl Manifest {
-    pub(crate) fn of(report: &Report, mut files: Vec<Written>) -> Self {
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        Self {
-            schema: SCHEMA,
-            version: report.version.clone(),
-            scenario: report.scenario.clone(),
-            scenario_hash: report.scenario_hash.clone(),
-            scripts_hash: report.scripts_hash.clone(),
-            command: report.command.clone(),
-            seeds: report.seeds.clone(),
-            steps: report.steps,
-            complete: !report.interrupted,
-            files,
-        }
-    }
-}
-
 impl Store {
     /// Begins a run directory; what exists is left alone, unless it is an empty directory.
-    pub(crate) fn create(target: &Path, loaded: &Loaded) -> Result<Self, RunError> {
+    pub(crate) fn create(target: &Path, record: Record, loaded: &Loaded) -> Result<Self, RunError> {
         Table::check_available()?;
         let folder = NewFolder::create(target)?;
         let hashes =
             [("scenario_hash", loaded.scenario_hash().to_owned()), ("scripts_hash", loaded.scripts_hash().to_owned())];
-        Ok(Self { folder, hashes })
+        Ok(Self { folder, record, hashes, notes: Mutex::default() })
     }
 
     /// The tables of the world at a place of the run.
@@ -110,7 +62,9 @@ impl Store {
     }
 
     /// Writes the manifest and puts the directory in its place.
-    pub(crate) fn finish(self, manifest: Manifest) -> Result<(), RunError> {
+    pub(crate) fn finish(self, report: &Report, files: Vec<Written>) -> Result<(), RunError> {
+        let notes = self.notes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let manifest = Manifest::of(report, self.record.format, notes, files);
         let target = self.folder.target();
         let mut text = serde_json::to_string_pretty(&manifest).map_err(|error| wrong(target, error))?;
         text.push('\n');
@@ -130,28 +84,48 @@ fn wrong(path: &Path, what: impl std::fmt::Display) -> RunError {
 }
 
 impl WorldTables<'_> {
-    /// Adds rows to their table.
+    /// Adds rows to their table: of a table per step, those of the steps that are recorded.
     pub(crate) fn add(&mut self, frame: &Frame) -> Result<(), RunError> {
+        let every = self.store.record.recording.every;
+        if every > 1 && STEP_TABLES.iter().any(|(_, table, ..)| *table == frame.table) {
+            let steps = frame.ints("step");
+            return self.put(&frame.filtered(|row| steps[row].unsigned_abs().is_multiple_of(every)));
+        }
+        self.put(frame)
+    }
+
+    fn put(&mut self, frame: &Frame) -> Result<(), RunError> {
         let failed = |error| wrong(self.store.folder.target(), error);
         if let Some(table) = self.tables.get_mut(frame.table) {
             return table.add(frame).map_err(failed);
         }
         let folder = self.store.folder.path().join(frame.table);
         fs::create_dir_all(&folder).map_err(|error| wrong(&folder, error))?;
+        let note = TableNote::of(frame);
         let mut footer = vec![("schema".to_owned(), SCHEMA.to_string()), ("seed".to_owned(), self.seed.to_string())];
         footer.extend(self.store.hashes.iter().map(|(name, hash)| ((*name).to_owned(), hash.clone())));
-        let path = folder.join(format!("part-{}.parquet", self.seed));
-        let mut table = Table::create(&path, frame, (self.run, self.seed), footer).map_err(failed)?;
+        footer.extend(note.columns.iter().flat_map(|ColumnNote { name, unit, doc, .. }| {
+            [(format!("unit:{name}"), unit.clone()), (format!("doc:{name}"), doc.clone())]
+        }));
+        let path = self.store.folder.path().join(self.file_of(frame.table));
+        let format = self.store.record.format;
+        let mut table = Table::create((&path, format), frame, (self.run, self.seed), footer).map_err(failed)?;
         table.add(frame).map_err(failed)?;
         self.tables.insert(frame.table, table);
+        let mut notes = self.store.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.entry(frame.table.to_owned()).or_insert(note);
         Ok(())
+    }
+
+    /// Path of this world's part of a table.
+    fn file_of(&self, table: &str) -> String {
+        format!("{table}/part-{}.{}", self.seed, self.store.record.format.word())
     }
 
     /// Takes back all files of this world, which is void.
     pub(crate) fn discard(self) -> Result<(), RunError> {
-        for (name, table) in self.tables {
-            drop(table);
-            let file = self.store.folder.path().join(format!("{name}/part-{}.parquet", self.seed));
+        for name in self.tables.keys() {
+            let file = self.store.folder.path().join(self.file_of(name));
             fs::remove_file(&file).map_err(|error| wrong(&file, error))?;
         }
         Ok(())
@@ -160,9 +134,9 @@ impl WorldTables<'_> {
     /// Ends all files of this world.
     pub(crate) fn close(self) -> Result<Vec<Written>, RunError> {
         let mut written = Vec::new();
-        for (name, table) in self.tables {
+        let parts: Vec<String> = self.tables.keys().map(|name| self.file_of(name)).collect();
+        for (table, path) in self.tables.into_values().zip(parts) {
             let rows = table.finish().map_err(|error| wrong(self.store.folder.target(), error))?;
-            let path = format!("{name}/part-{}.parquet", self.seed);
             let file = self.store.folder.path().join(&path);
             let mut hasher = blake3::Hasher::new();
             let bytes = fs::File::open(&file).and_then(|mut file| std::io::copy(&mut file, &mut hasher));

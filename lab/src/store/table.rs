@@ -1,4 +1,4 @@
-//! One table of one world as a Parquet file: rows gather until they make a row group, and go out on this thread alone
+//! One table of one world as a file: rows gather until they make a row group, and go out on this thread alone
 //! so that the bytes depend on the rows only.
 
 use std::fs::File;
@@ -6,9 +6,16 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use palisade_engine::frame::{Data, Frame, FrameColumn};
-use polars_core::prelude::{Column, DataFrame, DataType, Field, NamedFrom, PolarsError, Schema, Series};
-use polars_io::parquet::write::{BatchedWriter, KeyValueMetadata, ParquetCompression, ParquetWriter};
+use polars::prelude::{
+    Column, CompatLevel, DataFrame, DataType, Field, NamedFrom, PolarsError, Schema, SchemaExt, Series,
+};
+use polars_arrow::io::ipc::write::default_ipc_fields;
+use polars_io::SerWriter;
+use polars_io::csv::write::{self as csv, CsvWriter};
+use polars_io::ipc::{self, IpcWriter};
+use polars_io::parquet::write::{self as parquet, KeyValueMetadata, ParquetCompression, ParquetWriter};
 
+use crate::recording::Format;
 use crate::run::RunError;
 
 /// Rows of a row group: small enough to hold for every open table, large enough to scan fast.
@@ -19,7 +26,7 @@ pub(super) struct Table {
     key: (u32, u64),
     waiting: Frame,
     rows: u64,
-    writer: BatchedWriter<BufWriter<File>>,
+    sink: Sink,
 }
 
 impl Table {
@@ -30,27 +37,14 @@ impl Table {
 
     /// Begins a file with the columns of `like` behind the key of run and seed.
     pub(super) fn create(
-        path: &Path,
+        (path, format): (&Path, Format),
         like: &Frame,
         key: (u32, u64),
-        mut footer: Vec<(String, String)>,
+        footer: Vec<(String, String)>,
     ) -> Result<Self, String> {
-        let mut waiting = like.clone();
-        // What is taken is the copied rows; the columns stay.
-        drop(waiting.take());
-        let documented = like.columns.iter().filter(|column| !(column.unit.is_empty() && column.doc.is_empty()));
-        for FrameColumn { name, unit, doc, .. } in documented {
-            footer.push((format!("unit:{name}"), unit.to_string()));
-            footer.push((format!("doc:{name}"), doc.to_string()));
-        }
         let file = File::create_new(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let writer = ParquetWriter::new(BufWriter::new(file))
-            .with_compression(ParquetCompression::Zstd(None))
-            .set_parallel(false)
-            .with_key_value_metadata(Some(KeyValueMetadata::from_static(footer)))
-            .batched(&schema(like))
-            .map_err(|error| error.to_string())?;
-        Ok(Self { key, waiting, rows: 0, writer })
+        let sink = Sink::create(BufWriter::new(file), format, &schema(like), footer);
+        Ok(Self { key, waiting: like.filtered(|_| false), rows: 0, sink: sink.map_err(|error| error.to_string())? })
     }
 
     /// Adds rows, which must be of the same columns.
@@ -67,15 +61,66 @@ impl Table {
             return Ok(());
         }
         self.rows += group.rows() as u64;
-        let write = |writer: &mut BatchedWriter<_>| writer.write_batch(&columns(self.key, group)?);
-        write(&mut self.writer).map_err(|error: PolarsError| error.to_string())
+        columns(self.key, group).and_then(|batch| self.sink.write(&batch)).map_err(|error| error.to_string())
     }
 
     /// Ends the file and returns its rows.
     pub(super) fn finish(mut self) -> Result<u64, String> {
         self.flush()?;
-        self.writer.finish().map_err(|error| error.to_string())?;
+        self.sink.finish().map_err(|error| error.to_string())?;
         Ok(self.rows)
+    }
+}
+
+/// What writes batches of rows in a format.
+enum Sink {
+    Parquet(parquet::BatchedWriter<BufWriter<File>>),
+    Csv(csv::BatchedWriter<BufWriter<File>>),
+    Ipc(ipc::BatchedWriter<BufWriter<File>>),
+}
+
+impl Sink {
+    fn create(
+        file: BufWriter<File>,
+        format: Format,
+        schema: &Schema,
+        footer: Vec<(String, String)>,
+    ) -> Result<Self, PolarsError> {
+        Ok(match format {
+            Format::Parquet => Self::Parquet(
+                ParquetWriter::new(file)
+                    .with_compression(ParquetCompression::Zstd(None))
+                    .set_parallel(false)
+                    .with_key_value_metadata(Some(KeyValueMetadata::from_static(footer)))
+                    .batched(schema)?,
+            ),
+            Format::Csv => Self::Csv(CsvWriter::new(file).n_threads(1).batched(schema)?),
+            Format::Ipc => {
+                // What every reader of Arrow knows: strings, not views of them.
+                let level = CompatLevel::oldest();
+                let fields = default_ipc_fields(schema.to_arrow(level).iter_values());
+                let writer = IpcWriter::new(file).with_parallel(false).with_compat_level(level);
+                let mut writer = writer.batched(schema, fields)?;
+                writer.set_custom_metadata(footer);
+                Self::Ipc(writer)
+            }
+        })
+    }
+
+    fn write(&mut self, batch: &DataFrame) -> Result<(), PolarsError> {
+        match self {
+            Self::Parquet(writer) => writer.write_batch(batch),
+            Self::Csv(writer) => writer.write_batch(batch),
+            Self::Ipc(writer) => writer.write_batch(batch),
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), PolarsError> {
+        match self {
+            Self::Parquet(writer) => writer.finish().map(drop),
+            Self::Csv(writer) => writer.finish(),
+            Self::Ipc(writer) => writer.finish(),
+        }
     }
 }
 

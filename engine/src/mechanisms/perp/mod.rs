@@ -1,6 +1,7 @@
 //! Linear perpetual markets against a pool: the pool takes the other side at the oracle price moved by skew, within
 //! open-interest caps, and the heavier side pays funding.
 
+mod activity;
 mod funding;
 mod state;
 mod trade;
@@ -12,6 +13,7 @@ use bevy_ecs::prelude::{Query, Res, World};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use self::activity::Activity;
 use crate::action::{ActionSpec, ArgKind, ArgSpec, Receiver, Who};
 use crate::book::{Book, Row};
 use crate::domain::{Account, Feed, Funds, Market, MarketState, MarketTerms, Positions, VaultTerms};
@@ -86,6 +88,7 @@ impl Mechanism for Perp {
         view::declare_view(registry);
         view::declare_probes(registry);
         state::declare(registry);
+        activity::declare(registry);
         registry.actions.extend([
             ActionSpec {
                 name: "open",
@@ -117,7 +120,7 @@ impl Mechanism for Perp {
         let insurance = fund(INSURANCE, Bucket::Insurance, block.insurance, "insurance")?;
         let deposits = fund(DEPOSITS, Bucket::Deposits, block.deposits, "deposits")?;
         let deposit_claims = setup.world.resource::<Ledger>().balance(deposits);
-        setup.protocol(Funds { pool, insurance, deposits, deposit_claims });
+        setup.protocol((Funds { pool, insurance, deposits, deposit_claims }, Activity::default()));
         let blocks: BTreeMap<String, MarketTerms> = setup.block(MARKETS)?.unwrap_or_default();
         for (name, terms) in blocks {
             open_market(setup, &name, terms)?;
@@ -128,9 +131,11 @@ impl Mechanism for Perp {
         setup.state::<Market>();
         setup.state::<Account>();
         setup.state::<Positions>();
+        setup.state::<Activity>();
         // Marks follow the feed at once, so that under either timing agents decide and trade on the new ones.
         setup.system(Phase::Oracle, Half::Settle, mark_markets);
         setup.system(Phase::Fund, Half::Settle, funding::pay_funding);
+        setup.system(Phase::Fund, Half::Prepare, activity::add_open_interest);
         setup.system(Phase::Record, Half::Prepare, assert_open_interest);
         Ok(())
     }

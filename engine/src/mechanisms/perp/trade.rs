@@ -2,6 +2,7 @@
 
 use bevy_ecs::prelude::World;
 
+use super::activity;
 use crate::action::{Actor, Args, Rejected};
 use crate::domain::{
     Account, AccountId, Funds, Market, MarketState, MarketTerms, Position, Positions, UNLIMITED, Venue,
@@ -82,12 +83,13 @@ fn take(tx: &mut Tx<'_>, account: AccountId, place: usize, size: Amount) -> Resu
     let price = fill_price(market, terms, size)?;
     let cost = valuation::value(market, size, price, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
     settlement::trade(tx, Trade { account, market: place, size, cost })?;
-    pay_fee(tx, account, place, cost)
+    let fee = pay_fee(tx, account, place, cost)?;
+    activity::count(tx, cost, fee)
 }
 
-/// The insurance fund's share, the stakers' share, and the rest to the pool.
+/// Pays the fee: the insurance fund's share, the stakers' share, and the rest to the pool.
 #[allow(clippy::cast_precision_loss)]
-fn pay_fee(tx: &mut Tx<'_>, account: AccountId, place: usize, cost: Amount) -> Result<(), Rejected> {
+fn pay_fee(tx: &mut Tx<'_>, account: AccountId, place: usize, cost: Amount) -> Result<Amount, Rejected> {
     let entity = tx.entity(Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let (terms, vaults) = (tx.get::<MarketTerms>(entity)?, tx.get::<Market>(entity)?.vaults.clone());
     let fee = whole(cost.abs() as f64 * terms.fee, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
@@ -98,7 +100,8 @@ fn pay_fee(tx: &mut Tx<'_>, account: AccountId, place: usize, cost: Amount) -> R
     let funds = tx.get::<Funds>(tx.protocol()?)?.clone();
     tx.transfer(margin, funds.insurance, to_insurance, "fee").map_err(|_| Rejected::MARGIN)?;
     let staked = vaults::pay_fees(tx, &vaults, margin, (to_stakers, "fee")).map_err(|_| Rejected::MARGIN)?;
-    tx.transfer(margin, funds.pool, fee - to_insurance - staked, "fee").map_err(|_| Rejected::MARGIN)
+    tx.transfer(margin, funds.pool, fee - to_insurance - staked, "fee").map_err(|_| Rejected::MARGIN)?;
+    Ok(fee)
 }
 
 /// Refuses when the side that `size` added to exceeds a cap.

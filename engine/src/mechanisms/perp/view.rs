@@ -127,9 +127,7 @@ pub(super) fn declare_view(registry: &mut Registry) {
             gather_position(world, rows, out, |position, market| units(position.size) / market.base_scale);
         }),
         own("entry", "coins", "Mean price of what is open, 0 when there is no position.", |world, rows, out| {
-            gather_position(world, rows, out, |position, market| {
-                units(position.cost) / units(position.size) / market.unit
-            });
+            gather_position(world, rows, out, |position, market| market.price_of(position.size, position.cost));
         }),
         own("profit", "coins", "Unrealized profit at the mark.", |world, rows, out| {
             let scale = world.resource::<Assets>().settlement_scale();

@@ -10,14 +10,19 @@ use palisade_lab::fork::Fork;
 use palisade_lab::load::{DEFAULT_SEED, LoadError, RunRequest};
 use palisade_lab::recording::{Format, Record, RecordWord, Recording};
 
+use crate::compare::CompareArgs;
 use crate::completions::CompletionsArgs;
 use crate::describe::DescribeArgs;
+#[cfg(feature = "parquet")]
+use crate::diff::DiffArgs;
 use crate::docs::DocsArgs;
 use crate::list::ListArgs;
 use crate::memory;
 use crate::new::NewArgs;
 #[cfg(feature = "parquet")]
 use crate::query::{QueryArgs, TablesArgs};
+use crate::stress::StressArgs;
+use crate::threshold::ThresholdArgs;
 use crate::trouble::Trouble;
 
 const CODES: &str = "Exit codes: 0 done, 1 a broken invariant, a missed expectation or a --fail-if that hit, \
@@ -45,12 +50,21 @@ pub(crate) enum Command {
     Trace(TraceArgs),
     /// Show where the operations and the time of a scenario's scripts go
     Profile(ProfileArgs),
+    /// Compare two designs, or two settings of one, over the same seeds
+    Compare(CompareArgs),
+    /// Find where along one value of a scenario a condition begins to hold
+    Threshold(ThresholdArgs),
+    /// Shock a state of a scenario, and say who would bear it
+    Stress(StressArgs),
     /// List the tables of a run directory, or a table's columns with their meaning
     #[cfg(feature = "parquet")]
     Tables(TablesArgs),
     /// Ask a run directory in SQL, or by a ready analysis
     #[cfg(feature = "parquet")]
     Query(QueryArgs),
+    /// Say what differs between two run directories
+    #[cfg(feature = "parquet")]
+    Diff(DiffArgs),
     /// Print the JSON Schema of the scenario file
     Schema,
     /// Write a first strategy or scenario, to change from there
@@ -75,6 +89,11 @@ impl Command {
             Self::Run(args) => args.display.color,
             Self::Verify(args) => args.display.color,
             Self::Profile(args) => args.display.color,
+            Self::Compare(args) => args.display.color,
+            Self::Threshold(args) => args.display.color,
+            Self::Stress(args) => args.display.color,
+            #[cfg(feature = "parquet")]
+            Self::Diff(args) => args.coloring.color,
             #[cfg(feature = "parquet")]
             Self::Tables(args) => args.coloring.color,
             #[cfg(feature = "parquet")]

@@ -5,8 +5,11 @@ mod amount;
 mod args;
 mod cases;
 mod check;
+mod compare;
 mod completions;
 mod describe;
+#[cfg(feature = "parquet")]
+mod diff;
 mod docs;
 mod exit;
 mod list;
@@ -20,8 +23,10 @@ mod query;
 mod rerun;
 mod run;
 mod schema;
+mod stress;
 mod summary;
 mod table;
+mod threshold;
 mod trace;
 mod trouble;
 mod verify;
@@ -42,6 +47,11 @@ fn main() -> ExitCode {
         Command::Test(args) => cases::test(args),
         Command::Trace(args) => trace::trace(args),
         Command::Profile(args) => profile::profile(args),
+        Command::Compare(args) => compare::compare(args),
+        Command::Threshold(args) => threshold::threshold(args),
+        Command::Stress(args) => stress::stress(args),
+        #[cfg(feature = "parquet")]
+        Command::Diff(args) => diff::diff(args),
         #[cfg(feature = "parquet")]
         Command::Tables(args) => query::tables(args),
         #[cfg(feature = "parquet")]

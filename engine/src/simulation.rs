@@ -17,6 +17,7 @@ use crate::host::{Ask, Fault, Hook, Host, Replies, Wake};
 use crate::inquiry::{Answers, Inquiries, Inquiry, Listeners};
 use crate::ledger::{AssetId, Ledger};
 use crate::mechanism::{Assets, Mechanism, Setup, StateWriter};
+use crate::mechanisms::safety::stress::{self, Shock, Stress};
 use crate::outcomes::Ventures;
 use crate::params;
 use crate::phase::{Half, Phase};
@@ -311,6 +312,12 @@ impl Simulation {
     /// A path that leads to no parameter; a value outside its bounds.
     pub fn set_parameter(&mut self, path: &str, value: f64) -> Result<(), SetupError> {
         params::set(&mut self.world, path, value)
+    }
+
+    /// What a shock to the world as it stands would cost, and who would bear it; nothing changes.
+    #[must_use]
+    pub fn stress(&self, shock: Shock) -> Stress {
+        stress::stress(&self.world, shock)
     }
 
     /// From now on keeps what becomes of the actions of one agent.

@@ -4,6 +4,7 @@
 mod assemble;
 pub mod check;
 mod command;
+pub mod compare;
 mod details;
 mod expect;
 pub mod figure;
@@ -25,6 +26,8 @@ pub mod schema;
 mod session;
 pub mod source;
 mod stats;
+pub mod stress;
+pub mod threshold;
 pub mod store;
 mod story;
 pub mod trace;

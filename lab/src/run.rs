@@ -73,6 +73,15 @@ pub enum RunError {
 /// # Errors
 /// A broken invariant, of the lowest seed that breaks one; a run directory that cannot be written.
 pub fn run(loaded: &Loaded, request: &RunRequest, watch: &dyn Watch) -> Result<Report, RunError> {
+    run_worlds(loaded, request, watch).map(|(report, _)| report)
+}
+
+/// The same, with the figures of every world, in the order of [`Loaded::outcomes`].
+pub(crate) fn run_worlds(
+    loaded: &Loaded,
+    request: &RunRequest,
+    watch: &dyn Watch,
+) -> Result<(Report, Vec<Vec<f64>>), RunError> {
     let store = request.out.as_deref().map(|out| Store::create(out, request.record, loaded)).transpose()?;
     let session = Session { loaded, request, watch };
     let worlds = in_order((request.seeds as usize, request.jobs), watch, |place| {
@@ -86,11 +95,11 @@ pub fn run(loaded: &Loaded, request: &RunRequest, watch: &dyn Watch) -> Result<R
     let seeds = u32::try_from(worlds.len()).unwrap_or(u32::MAX);
     let command = reproduce(request, Worlds { seed: request.seed, seeds, steps: request.steps });
     let report = report(loaded, request, &worlds, command)?;
+    let (figures, written): (_, Vec<_>) = worlds.into_iter().map(|world| (world.figures, world.written)).unzip();
     if let Some(store) = store {
-        let written = worlds.into_iter().flat_map(|world| world.written).collect();
-        store.finish(&report, written)?;
+        store.finish(&report, written.into_iter().flatten().collect())?;
     }
-    Ok(report)
+    Ok((report, figures))
 }
 
 /// Calls `work` for the places below a count on some threads. What it returns is in order; an early end leaves out the

@@ -1,7 +1,7 @@
 //! Statistics over worlds: quantiles, expected shortfall and the Wilson interval, each refused below the number of
 //! worlds at which it starts to say something.
 
-use statrs::distribution::{ContinuousCDF, Normal};
+use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
 
 use crate::report::{Proportion, Stats};
 
@@ -48,18 +48,39 @@ fn too_few(n: usize) -> Option<String> {
 
 /// The arithmetic mean, added in the given order; NaN of nothing.
 #[allow(clippy::cast_precision_loss)]
-fn mean(values: &[f64]) -> f64 {
+pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// The quantile of rising values by linear interpolation (type 7 of Hyndman and Fan 1996); NaN of nothing.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
     let place = share * last as f64;
     let below = (place.floor() as usize).min(last);
     let above = (below + 1).min(last);
     sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
+}
+
+/// The 95 % interval of a mean by Student's t; `None` below two values.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn mean_interval(values: &[f64]) -> Option<(f64, f64)> {
+    let (n, mean) = (values.len() as f64, mean(values));
+    let t = StudentsT::new(0.0, 1.0, n - 1.0).ok()?.inverse_cdf(0.975);
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    let half = t * (squares / (n - 1.0) / n).sqrt();
+    (values.len() > 1).then_some((mean - half, mean + half))
+}
+
+/// An interval of the median of rising values with at least 95 % coverage by order statistics, free of any assumption on
+/// their distribution (Conover 1999, 3.2); `None` where so few values allow none.
+pub(crate) fn median_interval(sorted: &[f64]) -> Option<(f64, f64)> {
+    let n = u64::try_from(sorted.len()).ok()?;
+    let halves = Binomial::new(0.5, n).ok()?;
+    // The largest k with P(X < k) ≤ 2.5 %: the k-th value from either end.
+    let k = (1..=n / 2).take_while(|k| halves.cdf(k - 1) <= 0.025).last()?;
+    let k = usize::try_from(k).ok()?;
+    Some((sorted[k - 1], sorted[sorted.len() - k]))
 }
 
 /// The mean of the values at or above `from`: the expected shortfall when `from` is the quantile of losses.
@@ -96,6 +117,22 @@ mod tests {
         let z2 = 1.959_963_985_f64 * 1.959_963_985;
         check_wilson(0, 10, 0.0, z2 / (10.0 + z2));
         check_wilson(10, 10, 10.0 / (10.0 + z2), 1.0);
+    }
+
+    /// R: t.test(c(1, 2, 4, 8))$conf.int
+    #[test]
+    fn intervals_of_means_are_those_of_the_t_test() {
+        let (low, high) = mean_interval(&[1.0, 2.0, 4.0, 8.0]).unwrap_or_default();
+        assert!((low - -1.175_943).abs() < 1e-5 && (high - 8.675_943).abs() < 1e-5, "{low} {high}");
+        assert_eq!(mean_interval(&[3.0; 5]), Some((3.0, 3.0)));
+        assert_eq!(mean_interval(&[3.0]), None);
+    }
+
+    /// The table of ranks for the median: none below 6 values, (1, 6) of 6, (2, 9) of 10, (6, 15) of 20.
+    #[test]
+    fn intervals_of_medians_are_those_of_the_sign_test() {
+        let of = |n: u32| median_interval(&(1..=n).map(f64::from).collect::<Vec<_>>());
+        assert_eq!((of(5), of(6), of(10), of(20)), (None, Some((1.0, 6.0)), Some((2.0, 9.0)), Some((6.0, 15.0))));
     }
 
     #[test]

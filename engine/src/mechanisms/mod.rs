@@ -9,7 +9,7 @@ mod offences;
 mod oracle;
 mod perp;
 mod prices;
-mod safety;
+pub(crate) mod safety;
 mod vaults;
 mod venues;
 mod waterfall;

@@ -3,6 +3,7 @@
 
 mod analyses;
 mod answer;
+mod diff;
 mod scan;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use polars::sql::SQLContext;
 
 pub use self::analyses::{ANALYSES, Analysis};
 pub use self::answer::{Answer, Cell};
+pub use self::diff::{ColumnDiff, DirDiff, TableDiff, diff};
 use self::scan::Parts;
 use crate::source::suggestion;
 use crate::store::{Manifest, SCHEMA, TableNote};

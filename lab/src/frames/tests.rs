@@ -200,3 +200,26 @@ fn forks_that_cannot_be_made_are_refused_before_anything_runs() {
     assert!(refused("1", "a").contains("`path=value`"));
     assert!(refused("1", "a=b").contains("expected a number"));
 }
+
+#[test]
+fn directories_differ_from_the_first_row_that_a_change_moves() {
+    let (folder, request) = sample::attacked();
+    let whole = ran(&folder, "whole", &request);
+    let again = ran(&folder, "again", &request);
+    let same = diff(&whole, &again).unwrap();
+    assert!(same.is_equal() && same.manifest.is_empty(), "{same:?}");
+    let fork = Fork::parse("40", "protocol.markets.THIN-PERP.fee=0.05").unwrap();
+    let forked = ran(&folder, "forked", &RunRequest { forks: vec![fork], ..request.clone() });
+    let found = diff(&whole, &forked).unwrap();
+    assert_eq!(found.manifest.iter().map(|(name, ..)| *name).collect::<Vec<_>>(), ["command"]);
+    let world = found.tables.iter().find(|table| table.table == "world").unwrap();
+    let key = |name: &str| world.first.iter().find(|(key, _)| key == name).unwrap().1.parse::<u64>().unwrap();
+    assert!(key("step") >= 40 && key("seed") == 1 && world.rows.0 == world.rows.1, "{world:?}");
+    assert!(world.columns.iter().all(|column| column.values.0 != column.values.1));
+    assert!(found.equal.iter().any(|table| table == "assets"));
+    let params = found.tables.iter().find(|table| table.table == "params").unwrap();
+    assert_eq!((params.differing, params.columns[0].column.as_str()), (3, "value"));
+    // Equal rows in another format are equal, whatever their bytes.
+    let csv = ran(&folder, "csv", &recorded(&request, Recording::default(), Format::Ipc));
+    assert!(diff(&whole, &csv).unwrap().is_equal());
+}

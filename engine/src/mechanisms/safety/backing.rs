@@ -172,7 +172,7 @@ fn backing_of(world: &World, place: usize, terms: SafetyTerms) -> Option<Backing
         market_cap: coins(circulating as f64) * price,
         stake: coins(ledger.balance(vault.staked) as f64) * price,
         deficit: stressed_deficit(world, place, terms.stress) / scale,
-        realizable: realizable(world, place, terms.stake_stress),
+        realizable: realizable(world, place, Exit { price: 1.0 - terms.stake_stress, depth: 1.0 }),
     })
 }
 
@@ -199,9 +199,16 @@ fn stressed_deficit(world: &World, vault: usize, stress: f64) -> f64 {
     deficits[0].max(deficits[1]) as f64
 }
 
-/// What the stake would raise within its cap once its price has fallen: only stake that is not on its way out.
+/// On what terms stake is sold, as factors on what they are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Exit {
+    pub(super) price: f64,
+    pub(super) depth: f64,
+}
+
+/// What the stake would raise within its cap once its price has moved: only stake that is not on its way out.
 #[allow(clippy::cast_precision_loss)]
-fn realizable(world: &World, place: usize, stress: f64) -> f64 {
+pub(super) fn realizable(world: &World, place: usize, exit: Exit) -> f64 {
     let (Some(vault), Some(terms)) =
         (part::<Vault>(world, Kind::Vault, place), part::<VaultTerms>(world, Kind::Vault, place))
     else {
@@ -217,8 +224,8 @@ fn realizable(world: &World, place: usize, stress: f64) -> f64 {
         (Disposal::Hold, _) => 0.0,
         (Disposal::Sell, None) => coins,
         (Disposal::Sell, Some(pool)) => {
-            let fall = libm::sqrt(1.0 - stress);
-            Pool { base: pool.base / fall, quote: pool.quote * fall, ..pool }.sell(coins)
+            let fall = libm::sqrt(exit.price);
+            Pool { base: pool.base / fall * exit.depth, quote: pool.quote * fall * exit.depth, ..pool }.sell(coins)
         }
     }
 }

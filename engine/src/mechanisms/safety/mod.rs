@@ -1,8 +1,10 @@
 //! What stands between the protocol and an attack, measured each step: the backing of vaults against the open interest
-//! they guarantee, and the cost of the known routes of attack beside the value at risk.
+//! they guarantee, and the cost of the known routes of attack beside the value at risk; and what a shock would cost, on
+//! request.
 
 mod backing;
 mod routes;
+pub(crate) mod stress;
 
 use bevy_ecs::prelude::{Component, IntoScheduleConfigs, World};
 use schemars::JsonSchema;

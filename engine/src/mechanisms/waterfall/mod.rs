@@ -33,7 +33,7 @@ pub(super) struct Waterfall;
 /// One layer of loss absorption.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Layer {
+pub(super) enum Layer {
     /// The bankrupt account's own collateral.
     Margin,
     /// The insurance fund.
@@ -44,6 +44,35 @@ enum Layer {
     AutoDeleverage,
     /// Depositors for what was borrowed, all solvent accounts' cash for the rest, pro rata.
     Socialized,
+}
+
+impl Layer {
+    /// Its word in scenarios.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Margin => "margin",
+            Self::Insurance => "insurance",
+            Self::Stake => "stake",
+            Self::AutoDeleverage => "auto_deleverage",
+            Self::Socialized => "socialized",
+        }
+    }
+
+    /// The event of a loss that it bears.
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Margin => "loss_on_margin",
+            Self::Insurance => "loss_on_insurance",
+            Self::Stake => "loss_on_stake",
+            Self::AutoDeleverage => "loss_on_winners",
+            Self::Socialized => "loss_socialized",
+        }
+    }
+}
+
+/// The layers in their order.
+pub(super) fn layers(world: &World) -> Vec<Layer> {
+    part::<Order>(world, Kind::Protocol, 0).map(|order| order.layers.clone()).unwrap_or_default()
 }
 
 /// The block `protocol.waterfall`.
@@ -232,7 +261,7 @@ pub(super) fn resolve(tx: &mut Tx<'_>, id: AccountId, queues: &mut Queues) -> Re
             Layer::AutoDeleverage => losses.deleveraged = losses.deleveraged.saturating_add(borne),
             Layer::Socialized => losses.socialized = losses.socialized.saturating_add(borne),
         }
-        note(tx, id, layer_word(*layer), borne)?;
+        note(tx, id, layer.event(), borne)?;
     }
     close_all(tx, id)?;
     let lost = write_off(tx, id)?;
@@ -240,16 +269,6 @@ pub(super) fn resolve(tx: &mut Tx<'_>, id: AccountId, queues: &mut Queues) -> Re
     note(tx, id, "loss_written_off", lost)?;
     *tx.write::<Losses>(protocol).ok_or(Rejected::NOT_FOUND)? = losses;
     Ok(())
-}
-
-const fn layer_word(layer: Layer) -> &'static str {
-    match layer {
-        Layer::Margin => "loss_on_margin",
-        Layer::Insurance => "loss_on_insurance",
-        Layer::Stake => "loss_on_stake",
-        Layer::AutoDeleverage => "loss_on_winners",
-        Layer::Socialized => "loss_socialized",
-    }
 }
 
 fn note(tx: &mut Tx<'_>, id: AccountId, what: &'static str, amount: Amount) -> Result<(), Rejected> {

@@ -1,0 +1,242 @@
+//! Two designs, or two settings of one, over the same seeds: the difference of every figure with its interval, and what the
+//! second one costs in volume, open interest and fees.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::folder::NewFolder;
+use crate::load::{LoadError, Loaded, RunRequest};
+use crate::report::Report;
+use crate::run::{RunError, Watch, run_worlds};
+use crate::stats;
+
+/// Names of the figures that say what a defence costs.
+pub const COSTS: [&str; 3] = ["volume", "mean_open_interest", "fees"];
+
+/// One side of a comparison.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Side {
+    /// The scenario's name.
+    pub scenario: String,
+    /// What it sets, as `--set` takes it.
+    pub set: Vec<String>,
+    /// The command that reproduces it.
+    pub command: String,
+}
+
+/// Two designs over the same seeds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Version of the program.
+    pub version: String,
+    /// The first design.
+    pub a: Side,
+    /// The second design.
+    pub b: Side,
+    /// Seeds that both played.
+    pub seeds: Vec<u64>,
+    /// The settlement asset of the first, in which coins are counted.
+    pub settlement: String,
+    /// Every figure that both have.
+    pub rows: Vec<Difference>,
+    /// Whether fewer worlds ran than were asked for.
+    pub interrupted: bool,
+    /// The command that reproduces it.
+    pub command: String,
+}
+
+/// One figure of both designs.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Difference {
+    /// Its name.
+    pub name: String,
+    /// Its unit; `flag` marks events, whose means are shares of worlds.
+    pub unit: String,
+    /// One line.
+    pub doc: String,
+    /// Worlds in which both have a finite value.
+    pub n: u32,
+    /// Its mean over these in the first design.
+    #[serde(deserialize_with = "number")]
+    pub a: f64,
+    /// And in the second.
+    #[serde(deserialize_with = "number")]
+    pub b: f64,
+    /// The mean of `b − a` of the same seed.
+    #[serde(deserialize_with = "number")]
+    pub difference: f64,
+    /// The 95 % interval of that mean, by Student's t over paired seeds; `null` below two worlds.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// What is no finite number is `null` in JSON.
+fn number<'de, D: serde::Deserializer<'de>>(source: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(source)?.unwrap_or(f64::NAN))
+}
+
+impl Difference {
+    /// Whether the interval leaves out no difference at all.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0)
+    }
+}
+
+/// The two requests of a comparison, with what they load.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair<'a> {
+    /// The first design.
+    pub a: (&'a Loaded, &'a RunRequest),
+    /// The second design.
+    pub b: (&'a Loaded, &'a RunRequest),
+}
+
+impl Pair<'_> {
+    /// Runs both over the seeds of the first, and writes both and the comparison into a folder where one is given.
+    ///
+    /// # Errors
+    /// As for running; designs that settle in different assets; a folder that cannot be written.
+    pub fn compare(&self, out: Option<&Path>, command: String, watch: &dyn Watch) -> Result<Comparison, RunError> {
+        let (a, b) = (self.a.0.scenario(), self.b.0.scenario());
+        if a.settlement != b.settlement {
+            let text = format!("`{}` settles in {}, `{}` in {}: their coins cannot be compared", a.name, a.settlement, b.name, b.settlement);
+            return Err(LoadError::Usage(text).into());
+        }
+        let folder = out.map(NewFolder::create).transpose()?;
+        let play = |(loaded, request): (&Loaded, &RunRequest), name: &str| {
+            let out = folder.as_ref().map(|folder| folder.path().join(name));
+            run_worlds(loaded, &RunRequest { out, ..request.clone() }, watch)
+        };
+        let (left, first) = play(self.a, "a")?;
+        let (right, second) = play(self.b, "b")?;
+        let comparison = self.of((&left, &first), (&right, &second), command);
+        if let Some(folder) = folder {
+            let text = serde_json::to_string_pretty(&comparison).map_err(|error| RunError::Output(error.to_string()))?;
+            folder.write(FILE, &(text + "\n"))?;
+            folder.put()?;
+        }
+        Ok(comparison)
+    }
+
+    fn of(&self, a: (&Report, &[Vec<f64>]), b: (&Report, &[Vec<f64>]), command: String) -> Comparison {
+        let worlds = a.1.len().min(b.1.len());
+        let place = |loaded: &Loaded, name: &str| loaded.outcomes().iter().position(|outcome| outcome.name == name);
+        let rows = self.a.0.outcomes().iter().enumerate().filter_map(|(left, outcome)| {
+            let right = place(self.b.0, &outcome.name)?;
+            let pairs: Vec<(f64, f64)> = (0..worlds)
+                .map(|world| (a.1[world][left], b.1[world][right]))
+                .filter(|(a, b)| a.is_finite() && b.is_finite())
+                .collect();
+            let mean = |pick: fn(&(f64, f64)) -> f64| stats::mean(&pairs.iter().map(pick).collect::<Vec<_>>());
+            let differences: Vec<f64> = pairs.iter().map(|(a, b)| b - a).collect();
+            Some(Difference {
+                name: outcome.name.clone(),
+                unit: outcome.unit.clone(),
+                doc: outcome.doc.clone(),
+                n: u32::try_from(pairs.len()).unwrap_or(u32::MAX),
+                a: mean(|pair| pair.0),
+                b: mean(|pair| pair.1),
+                difference: stats::mean(&differences),
+                interval: stats::mean_interval(&differences),
+            })
+        });
+        let side = |report: &Report, request: &RunRequest| Side {
+            scenario: report.scenario.clone(),
+            set: request.sets.iter().map(|set| format!("{}={}", set.path, set.value)).collect(),
+            command: report.command.clone(),
+        };
+        Comparison {
+            version: a.0.version.clone(),
+            a: side(a.0, self.a.1),
+            b: side(b.0, self.b.1),
+            seeds: a.0.seeds[..worlds].to_vec(),
+            settlement: a.0.settlement.clone(),
+            rows: rows.collect(),
+            interrupted: a.0.interrupted || b.0.interrupted,
+            command,
+        }
+    }
+}
+
+/// The file of a comparison beside its two runs.
+const FILE: &str = "comparison.json";
+
+impl Comparison {
+    /// Reads a comparison back; `None` when the folder holds none.
+    ///
+    /// # Errors
+    /// A comparison that cannot be read.
+    pub fn open(folder: &Path) -> Result<Option<Self>, String> {
+        let file = folder.join(FILE);
+        match std::fs::read_to_string(&file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("{}: {error}", file.display())),
+            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| format!("{}: {error}", file.display())),
+        }
+    }
+
+    /// The row of a figure.
+    #[must_use]
+    pub fn row(&self, name: &str) -> Option<&Difference> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::load::load;
+    use crate::sample::{self, Onlooker};
+
+    fn with(request: &RunRequest, set: &str) -> RunRequest {
+        RunRequest { sets: vec![set.parse().unwrap()], ..request.clone() }
+    }
+
+    #[test]
+    fn a_design_compared_with_itself_differs_in_nothing() {
+        let (_folder, request) = sample::attacked();
+        let request = RunRequest { seeds: 3, jobs: 2, ..request };
+        let loaded = load(&request).unwrap();
+        let pair = Pair { a: (&loaded, &request), b: (&loaded, &request) };
+        let found = pair.compare(None, String::new(), &Onlooker::default()).unwrap();
+        assert_eq!((found.seeds.as_slice(), found.interrupted), (&[1, 2, 3][..], false));
+        assert!(found.rows.len() > 40);
+        for row in found.rows.iter().filter(|row| row.n > 0) {
+            assert!(row.difference == 0.0 && row.interval == Some((0.0, 0.0)) && !row.is_certain(), "{row:?}");
+        }
+    }
+
+    /// What a fee of ten times costs, and the interval by hand: mean ± t · s / √n with t = 4.302653 for two degrees of
+    /// freedom.
+    #[test]
+    fn differences_are_of_paired_seeds_and_written_with_their_runs() {
+        let (folder, request) = sample::attacked();
+        let request = RunRequest { seeds: 3, jobs: 2, ..request };
+        let changed = with(&request, "protocol.markets.THIN-PERP.fee=0.01");
+        let (a, b) = (load(&request).unwrap(), load(&changed).unwrap());
+        let pair = Pair { a: (&a, &request), b: (&b, &changed) };
+        let out = folder.path().join("compared");
+        let found = pair.compare(Some(&out), "palisade compare …".into(), &Onlooker::default()).unwrap();
+        let fees = found.row("fees").unwrap();
+        assert!(fees.difference > 0.0 && fees.is_certain() && (fees.b - fees.a - fees.difference).abs() < 1e-6, "{fees:?}");
+        let value = |loaded: &Loaded, request: &RunRequest, seed: u64| {
+            let request = RunRequest { seed, seeds: 1, ..request.clone() };
+            let report = crate::run::run(loaded, &request, &Onlooker::default()).unwrap();
+            report.outcomes.iter().find(|outcome| outcome.name == "fees").unwrap().first
+        };
+        let d: Vec<f64> = [1, 2, 3].map(|seed| value(&b, &changed, seed) - value(&a, &request, seed)).into();
+        let mean = (d[0] + d[1] + d[2]) / 3.0;
+        let s = (d.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / 2.0).sqrt();
+        let half = 4.302_652_729_911_275 * s / 3f64.sqrt();
+        let (low, high) = fees.interval.unwrap();
+        assert!((low - (mean - half)).abs() < 1e-6 * half && (high - (mean + half)).abs() < 1e-6 * half, "{fees:?}");
+        let read = Comparison::open(&out).unwrap().unwrap();
+        assert_eq!(read.row("fees"), found.row("fees"));
+        assert_eq!(read.b.set, ["protocol.markets.THIN-PERP.fee=0.01"]);
+        assert!(["a", "b"].iter().all(|side| out.join(side).join("manifest.json").is_file()));
+        assert!(Comparison::open(&out.join("a")).unwrap().is_none());
+        assert!(pair.compare(Some(&out), String::new(), &Onlooker::default()).is_err(), "nothing is written over");
+    }
+}

@@ -21,6 +21,8 @@ use crate::memory;
 use crate::new::NewArgs;
 #[cfg(feature = "parquet")]
 use crate::query::{QueryArgs, TablesArgs};
+#[cfg(feature = "parquet")]
+use crate::report::ReportArgs;
 use crate::stress::StressArgs;
 use crate::threshold::ThresholdArgs;
 use crate::trouble::Trouble;
@@ -62,6 +64,9 @@ pub(crate) enum Command {
     /// Ask a run directory in SQL, or by a ready analysis
     #[cfg(feature = "parquet")]
     Query(QueryArgs),
+    /// Write a run or a comparison as one HTML file
+    #[cfg(feature = "parquet")]
+    Report(ReportArgs),
     /// Say what differs between two run directories
     #[cfg(feature = "parquet")]
     Diff(DiffArgs),
@@ -92,6 +97,8 @@ impl Command {
             Self::Compare(args) => args.display.color,
             Self::Threshold(args) => args.display.color,
             Self::Stress(args) => args.display.color,
+            #[cfg(feature = "parquet")]
+            Self::Report(args) => args.coloring.color,
             #[cfg(feature = "parquet")]
             Self::Diff(args) => args.coloring.color,
             #[cfg(feature = "parquet")]

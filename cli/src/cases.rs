@@ -4,7 +4,7 @@ use palisade_agents::{Case, Library, Shelf, Strategy, Verdict, cases};
 use palisade_lab::on_large_stack;
 use serde::Serialize;
 
-use crate::amount::counted;
+use palisade_lab::words::counted;
 use crate::args::TestArgs;
 use crate::exit::Exit;
 use crate::output::{print, print_json};

@@ -6,7 +6,7 @@ use palisade_agents::{ScriptProblem, Way};
 use palisade_lab::check::{Checked, Flaw, check as lab};
 use serde::Serialize;
 
-use crate::amount::counted;
+use palisade_lab::words::counted;
 use crate::args::CheckArgs;
 use crate::exit::Exit;
 use crate::output::{print, print_json};

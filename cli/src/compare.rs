@@ -7,7 +7,7 @@ use palisade_lab::compare::{COSTS, Comparison, Difference, Pair, Side};
 use palisade_lab::load::{self, LoadError, RunRequest};
 use palisade_lab::{on_large_stack, shell_word};
 
-use crate::amount::{counted, figure, percent};
+use palisade_lab::words::{counted, figure, percent};
 use crate::args::{Display, Inputs};
 use crate::exit::Exit;
 use crate::output::{print, print_json};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use palisade_lab::frames::{DirDiff, RunDir, TableDiff, diff as lab};
 
-use crate::amount::{count, counted};
+use palisade_lab::words::{count, counted};
 use crate::args::Coloring;
 use crate::exit::Exit;
 use crate::output::{print, print_json};

@@ -7,7 +7,7 @@ use clap::Args;
 use palisade_lab::folder::NewFolder;
 use palisade_lab::reference;
 
-use crate::amount::counted;
+use palisade_lab::words::counted;
 use crate::args::Coloring;
 use crate::exit::Exit;
 use crate::output::print;

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use palisade_lab::inventory::{Action, Inventory, Parameter, Rule, ScenarioRow, StrategyRow};
 use serde::Serialize;
 
-use crate::amount::{exact, range};
+use palisade_lab::words::{exact, range};
 use crate::args::Coloring;
 use crate::exit::Exit;
 use crate::output::{print, print_json};

@@ -1,7 +1,6 @@
 //! `palisade`: arguments in, the lab's work, words or JSON out. What a run is and what it finds is decided in
 //! `palisade-lab`; here are only its arguments, its wording and its exit codes.
 
-mod amount;
 mod args;
 mod cases;
 mod check;
@@ -20,6 +19,8 @@ mod paint;
 mod profile;
 #[cfg(feature = "parquet")]
 mod query;
+#[cfg(feature = "parquet")]
+mod report;
 mod rerun;
 mod run;
 mod schema;
@@ -50,6 +51,8 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(args),
         Command::Threshold(args) => threshold::threshold(args),
         Command::Stress(args) => stress::stress(args),
+        #[cfg(feature = "parquet")]
+        Command::Report(args) => report::report(args),
         #[cfg(feature = "parquet")]
         Command::Diff(args) => diff::diff(args),
         #[cfg(feature = "parquet")]

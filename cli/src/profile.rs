@@ -5,7 +5,7 @@ use palisade_lab::load;
 use palisade_lab::profile::{Profile, profile as lab};
 use serde::Serialize;
 
-use crate::amount::count;
+use palisade_lab::words::count;
 use crate::args::ProfileArgs;
 use crate::exit::Exit;
 use crate::output::{print, print_json};

@@ -7,7 +7,7 @@ use palisade_lab::frames::{ANALYSES, Answer, Cell, FramesError, RunDir};
 use palisade_lab::store::{ColumnNote, TableNote};
 use serde::Serialize;
 
-use crate::amount::{count, counted};
+use palisade_lab::words::{count, counted};
 use crate::args::Coloring;
 use crate::exit::Exit;
 use crate::output::{complain, print, print_json};
@@ -164,18 +164,7 @@ fn shown(answer: &Answer, limit: usize) -> String {
     if rows.is_empty() {
         return format!("no rows; columns: {}\n", names.join(", "));
     }
-    wide(&columns, rows.iter().map(|row| row.iter().map(word).collect()).collect())
-}
-
-/// Numbers as they are: what is printed can be compared with another program's.
-fn word(cell: &Cell) -> String {
-    match cell {
-        Cell::Null => String::new(),
-        Cell::Int(value) => value.to_string(),
-        Cell::Float(value) => value.to_string(),
-        Cell::Flag(value) => value.to_string(),
-        Cell::Text(text) => text.clone(),
-    }
+    wide(&columns, rows.iter().map(|row| row.iter().map(Cell::to_string).collect()).collect())
 }
 
 impl From<FramesError> for Trouble {

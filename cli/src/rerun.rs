@@ -12,7 +12,7 @@ use anyhow::Context;
 use notify::{Event, RecursiveMode, Watcher};
 use palisade_lab::load::{self, RunRequest};
 
-use crate::amount::counted;
+use palisade_lab::words::counted;
 use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::output::complain;

@@ -4,7 +4,7 @@ use clap::Args;
 use palisade_lab::load;
 use palisade_lab::stress::{self as lab, Grid, Stressed, Stressing};
 
-use crate::amount::{amount, counted, percent, time};
+use palisade_lab::words::{amount, counted, percent, time};
 use crate::args::{Display, Inputs};
 use crate::exit::Exit;
 use crate::output::{print, print_json};

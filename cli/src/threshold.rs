@@ -4,7 +4,7 @@ use clap::Args;
 use palisade_lab::load::RunRequest;
 use palisade_lab::threshold::{self as lab, Found, Search, Threshold, Verdict};
 
-use crate::amount::{counted, exact};
+use palisade_lab::words::{counted, near};
 use crate::args::{Display, Inputs};
 use crate::exit::Exit;
 use crate::output::{print, print_json};
@@ -83,12 +83,12 @@ fn verdict(found: &Threshold) -> String {
         (Some(median), interval) => {
             let interval = interval.map_or_else(
                 || " (too few seeds for an interval: 6 are needed)".to_owned(),
-                |(low, high)| format!(" (95 % interval {} to {})", exact(low), exact(high)),
+                |(low, high)| format!(" (95 % interval {} to {})", near(low, found.resolution), near(high, found.resolution)),
             );
             format!(
                 "`{until}` begins to hold at {path} = {} in the median seed{interval}, to within {}; {} of {seeds} have a threshold between {from} and {to}.",
-                exact(median),
-                exact(found.resolution),
+                near(median, found.resolution),
+                near(found.resolution, found.resolution / 10.0),
                 found.crossed
             )
         }
@@ -124,8 +124,9 @@ fn full(found: &Threshold, paint: Paint) -> String {
         ("beginnings", Align::Right),
         ("", Align::Left),
     ];
+    let resolution = found.resolution;
     let row = |Found { seed, verdict, below, above, beginnings, .. }: &Found| {
-        let value = |value: &Option<f64>| value.map(exact).unwrap_or_default();
+        let value = |value: &Option<f64>| value.map(|value| near(value, resolution / 10.0)).unwrap_or_default();
         let word = match verdict {
             Verdict::Begins => "",
             Verdict::HoldsFromTheStart => "holds from the start",

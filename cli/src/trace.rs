@@ -4,7 +4,7 @@ use palisade_lab::load;
 use palisade_lab::trace::{Call, Got, Trace, TracedStep, trace as lab};
 use serde_json::Value;
 
-use crate::amount::spoken;
+use palisade_lab::words::spoken;
 use crate::args::TraceArgs;
 use crate::exit::Exit;
 use crate::output::{print, print_json};

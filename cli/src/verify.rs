@@ -3,7 +3,7 @@
 
 use palisade_lab::verify::{self as lab, Counterfactual, Expected, Kind, Verification};
 
-use crate::amount::{counted, figure};
+use palisade_lab::words::{counted, figure};
 use crate::args::VerifyArgs;
 use crate::exit::Exit;
 use crate::output::{print, print_json};

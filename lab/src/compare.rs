@@ -58,21 +58,16 @@ pub struct Difference {
     /// Worlds in which both have a finite value.
     pub n: u32,
     /// Its mean over these in the first design.
-    #[serde(deserialize_with = "number")]
+    #[serde(deserialize_with = "crate::report::number")]
     pub a: f64,
     /// And in the second.
-    #[serde(deserialize_with = "number")]
+    #[serde(deserialize_with = "crate::report::number")]
     pub b: f64,
     /// The mean of `b − a` of the same seed.
-    #[serde(deserialize_with = "number")]
+    #[serde(deserialize_with = "crate::report::number")]
     pub difference: f64,
     /// The 95 % interval of that mean, by Student's t over paired seeds; `null` below two worlds.
     pub interval: Option<(f64, f64)>,
-}
-
-/// What is no finite number is `null` in JSON.
-fn number<'de, D: serde::Deserializer<'de>>(source: D) -> Result<f64, D::Error> {
-    Ok(Option::<f64>::deserialize(source)?.unwrap_or(f64::NAN))
 }
 
 impl Difference {

@@ -15,6 +15,8 @@ pub mod frames;
 pub mod inventory;
 pub mod load;
 pub mod odd;
+#[cfg(feature = "parquet")]
+pub mod page;
 pub mod profile;
 pub mod recording;
 pub mod reference;
@@ -32,7 +34,9 @@ pub mod store;
 mod story;
 pub mod trace;
 mod track;
+pub mod verdict;
 pub mod verify;
+pub mod words;
 mod world;
 
 pub use command::quoted as shell_word;

@@ -3,7 +3,7 @@
 use palisade_lab::inventory::{Action, Looser, Parameter, Rule};
 
 use super::Page;
-use crate::amount::{exact, range};
+use palisade_lab::words::{exact, range};
 use crate::table::{Align, table};
 
 pub(super) fn parameter(parameter: &Parameter) -> Page {

@@ -3,7 +3,7 @@
 use palisade_lab::inventory::{Claim, Figure, Scenario};
 
 use super::Page;
-use crate::amount::{counted, exact, figure};
+use palisade_lab::words::{counted, exact, figure};
 use crate::table::{Align, table};
 use crate::verify::{narrow, place, readable};
 

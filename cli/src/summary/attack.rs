@@ -4,7 +4,7 @@
 use palisade_lab::report::{Report, Solvency};
 
 use super::pairs;
-use crate::amount::{NEGLIGIBLE, money, signed};
+use palisade_lab::words::{NEGLIGIBLE, money, signed};
 
 pub(crate) fn attack(report: &Report) -> Option<(String, String)> {
     let attack = report.first.attack.as_ref().filter(|_| report.worlds == 1)?;

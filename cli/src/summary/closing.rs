@@ -2,7 +2,7 @@
 
 use palisade_lab::report::Report;
 
-use crate::amount::{count, counted};
+use palisade_lab::words::{count, counted};
 use crate::table::wrapped;
 
 /// So many characters of a digest tell two apart.

@@ -3,7 +3,7 @@
 use palisade_lab::report::{FlowRow, Report};
 
 use super::of_first;
-use crate::amount::{amount, counted, spoken};
+use palisade_lab::words::{amount, counted, spoken};
 use crate::table::{Align, table};
 
 /// More flows than this are counted, fewer where the table of outcomes takes the room.

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use palisade_lab::report::{GroupRow, Report};
 
 use super::of_first;
-use crate::amount::{NEGLIGIBLE, counted, money, signed};
+use palisade_lab::words::{NEGLIGIBLE, counted, money, signed};
 use crate::table::{Align, table, wrapped};
 
 /// More groups than this are summed up in a line.

@@ -10,9 +10,11 @@ mod routes;
 pub(crate) mod sample;
 mod story;
 mod trouble;
+#[cfg(test)]
 mod verdict;
 
 use palisade_lab::report::Report;
+use palisade_lab::verdict::headline;
 
 use crate::paint::Paint;
 use crate::table::wrapped;
@@ -36,7 +38,7 @@ const SECTIONS: [Section; 10] = [
 /// The whole summary.
 pub(crate) fn full(report: &Report, paint: Paint) -> String {
     let mut text: String =
-        wrapped("", &verdict::headline(report)).lines().map(|line| paint.bold(line) + "\n").collect();
+        wrapped("", &headline(report)).lines().map(|line| paint.bold(line) + "\n").collect();
     text += &format!("\n{}", closing::scope(report));
     for (title, lines) in SECTIONS.iter().filter_map(|section| section(report)) {
         text += &format!("\n{}\n{lines}", paint.bold(&title));
@@ -46,7 +48,7 @@ pub(crate) fn full(report: &Report, paint: Paint) -> String {
 
 /// The verdict and how to reproduce it, a line each.
 pub(crate) fn quiet(report: &Report, paint: Paint) -> String {
-    format!("{}\n{}", paint.bold(&verdict::headline(report)), closing::reproduce(report))
+    format!("{}\n{}", paint.bold(&headline(report)), closing::reproduce(report))
 }
 
 /// `, seed 1` behind a title when the details are those of one world among several.

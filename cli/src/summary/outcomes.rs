@@ -3,7 +3,7 @@
 use palisade_lab::report::{OutcomeRow, Report, Stats};
 
 use super::pairs;
-use crate::amount::{count, figure, percent};
+use palisade_lab::words::{count, figure, percent};
 use crate::table::{Align, table, wrapped};
 
 /// Outcomes that other sections of a single world show in words.

@@ -4,7 +4,7 @@
 use palisade_lab::report::Report;
 
 use super::pairs;
-use crate::amount::{figure, money, time};
+use palisade_lab::words::{figure, money, time};
 use crate::table::{Align, table, wrapped};
 
 /// What the figures of routes do not say.

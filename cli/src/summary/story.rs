@@ -3,7 +3,7 @@
 use palisade_lab::report::{Report, StoryLine};
 
 use super::of_first;
-use crate::amount::{counted, time};
+use palisade_lab::words::{counted, time};
 use crate::table::wrapped;
 
 /// Of a longer story, so many moments of its beginning and of its end are told.

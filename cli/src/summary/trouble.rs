@@ -3,7 +3,7 @@
 use palisade_lab::report::Report;
 
 use super::of_first;
-use crate::amount::{count, counted, spoken};
+use palisade_lab::words::{count, counted, spoken};
 use crate::table::wrapped;
 
 const MOST: usize = 5;

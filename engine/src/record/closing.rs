@@ -1,24 +1,24 @@
-//! Tables that describe a whole run: agents, flows, parameters and refusals.
+//! Tables that describe a whole run: agents, flows, parameters, refusals and stakes held.
 
 use bevy_ecs::prelude::World;
 
-use super::param_values;
-use crate::domain::{Agent, Cohorts, Groups, Roster};
+use super::{cohort_of, param_values};
+use crate::domain::{Agent, Cohorts, Groups, Holders, Roster, Vault};
 use crate::frame::{Data, Frame, Item};
 use crate::ledger::Ledger;
 use crate::mechanism::Assets;
 use crate::queue::Refusals;
-use crate::registry::Registry;
+use crate::registry::{Directory, Kind, Registry, part};
 use crate::valuation;
 
 /// The tables as of now; `start` are the values of all parameters at the start.
 pub(super) fn closing(world: &World, start: &[f64]) -> Vec<Frame> {
-    vec![agents(world), flows(world), params(world, start), refusals(world)]
+    vec![agents(world), flows(world), params(world, start), refusals(world), holdings(world)]
 }
 
 /// The same tables without rows.
-pub(super) fn layouts() -> [Frame; 4] {
-    [agents_layout(), flows_layout(), params_layout(), refusals_layout()]
+pub(super) fn layouts() -> [Frame; 5] {
+    [agents_layout(), flows_layout(), params_layout(), refusals_layout(), holdings_layout()]
 }
 
 fn agents_layout() -> Frame {
@@ -108,6 +108,32 @@ fn refusals(world: &World) -> Frame {
             Item::Text(rejected.reason.into()),
             Item::Int(i64::try_from(*count).unwrap_or(i64::MAX)),
         ]);
+    }
+    frame
+}
+
+fn holdings_layout() -> Frame {
+    Frame::new("holdings", "What an agent has at stake in a vault at the end of a run.")
+        .with("agent", "", "Agent id.", Data::Int(Vec::new()))
+        .with("cohort", "", "Its cohort.", Data::Text(Vec::new()))
+        .with("vault", "", "The vault.", Data::Text(Vec::new()))
+        .with("stake", "stake units", "Its stake, in the asset's smallest unit.", Data::Int(Vec::new()))
+}
+
+fn holdings(world: &World) -> Frame {
+    let mut frame = holdings_layout();
+    let (directory, ledger) = (world.resource::<Directory>(), world.resource::<Ledger>());
+    for (place, name) in directory.names(Kind::Vault).enumerate() {
+        let Some(vault) = part::<Vault>(world, Kind::Vault, place) else { continue };
+        for agent in world.resource::<Holders>().iter() {
+            let Some((holding, _)) = valuation::holding(world, agent, place) else { continue };
+            frame.push(&[
+                Item::Int(i64::from(agent.0)),
+                Item::Text(cohort_of(world, agent.0)),
+                Item::Text(name.into()),
+                Item::Int(valuation::stake_of_shares(ledger, vault, holding.shares)),
+            ]);
+        }
     }
     frame
 }

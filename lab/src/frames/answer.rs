@@ -1,5 +1,6 @@
 //! What a query answered: cells to print, or a file.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -117,7 +118,7 @@ impl Answer {
     }
 }
 
-fn cell(value: AnyValue<'_>) -> Cell {
+pub(super) fn cell(value: AnyValue<'_>) -> Cell {
     match value {
         AnyValue::Null => Cell::Null,
         AnyValue::Boolean(flag) => Cell::Flag(flag),
@@ -126,6 +127,19 @@ fn cell(value: AnyValue<'_>) -> Cell {
         AnyValue::String(text) => Cell::Text(text.to_owned()),
         AnyValue::StringOwned(text) => Cell::Text(text.to_string()),
         other => other.extract::<i128>().map_or_else(|| Cell::Text(other.to_string()), Cell::Int),
+    }
+}
+
+impl fmt::Display for Cell {
+    /// The value as it is: no digit of a number is lost.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => Ok(()),
+            Self::Int(value) => write!(out, "{value}"),
+            Self::Float(value) => write!(out, "{value}"),
+            Self::Flag(value) => write!(out, "{value}"),
+            Self::Text(text) => out.write_str(text),
+        }
     }
 }
 

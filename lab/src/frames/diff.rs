@@ -3,6 +3,7 @@
 use polars::prelude::{BooleanChunked, ChunkCompareEq, Column, DataFrame};
 use serde::Serialize;
 
+use super::answer::cell;
 use super::{FramesError, RunDir};
 
 /// What differs between two run directories.
@@ -111,7 +112,7 @@ fn differing(table: &str, (first, second): (&RunDir, &RunDir)) -> Result<Option<
         let (Ok(left), Ok(right)) = (a.column(name), b.column(name)) else { continue };
         let Some(places) = places(left, right) else { continue };
         let Some(at) = places.first().copied() else { continue };
-        let value = |column: &Column| column.get(at).map(|value| value.to_string()).unwrap_or_default();
+        let value = |column: &Column| column.get(at).map(|value| cell(value).to_string()).unwrap_or_default();
         columns.push(ColumnDiff { column: name.clone(), rows: places.len() as u64, values: (value(left), value(right)) });
         places.into_iter().for_each(|place| any[place] = true);
     }
@@ -121,7 +122,7 @@ fn differing(table: &str, (first, second): (&RunDir, &RunDir)) -> Result<Option<
     }
     let first_row = any.iter().position(|differs| *differs);
     let key = |row: usize| {
-        let of = |name: &str| Some((name.to_owned(), a.column(name).ok()?.get(row).ok()?.to_string()));
+        let of = |name: &str| Some((name.to_owned(), cell(a.column(name).ok()?.get(row).ok()?).to_string()));
         ["run", "seed", "step", "time_ms"].into_iter().filter_map(of).collect()
     };
     Ok(Some(TableDiff {

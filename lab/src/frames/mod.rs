@@ -16,7 +16,8 @@ pub use self::answer::{Answer, Cell};
 pub use self::diff::{ColumnDiff, DirDiff, TableDiff, diff};
 use self::scan::Parts;
 use crate::source::suggestion;
-use crate::store::{Manifest, SCHEMA, TableNote};
+use crate::report::Report;
+use crate::store::{Manifest, SCHEMA, SUMMARY, TableNote};
 
 /// A run directory.
 #[derive(Clone, Debug)]
@@ -90,6 +91,23 @@ impl RunDir {
         &self.manifest
     }
 
+    /// The report of the run, as `--json` prints it.
+    ///
+    /// # Errors
+    /// A file that is damaged.
+    pub fn report(&self) -> Result<Report, FramesError> {
+        let file = self.manifest.files.iter().find(|file| file.path == SUMMARY);
+        let damaged = |what: String| self.damage(SUMMARY, what);
+        let file = file.ok_or_else(|| damaged("the manifest does not name it".into()))?;
+        let bytes = scan::read_whole(&self.path, file).map_err(damaged)?;
+        serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))
+    }
+
+    fn damage(&self, path: &str, what: String) -> FramesError {
+        let (path, command) = (self.path.join(path).display().to_string(), self.manifest.command.clone());
+        FramesError::Damaged { path, what, command }
+    }
+
     /// Rows of a table in all files.
     #[must_use]
     pub fn rows(&self, table: &str) -> u64 {
@@ -153,11 +171,7 @@ impl RunDir {
     /// Damage found while a table was read comes back as it was found.
     fn explain(&self, text: &str) -> FramesError {
         match text.split_once(scan::DAMAGE).map(|(_, damage)| damage.split_once(": ").unwrap_or((damage, ""))) {
-            Some((path, what)) => FramesError::Damaged {
-                path: self.path.join(path).display().to_string(),
-                what: what.lines().next().unwrap_or_default().to_owned(),
-                command: self.manifest.command.clone(),
-            },
+            Some((path, what)) => self.damage(path, what.lines().next().unwrap_or_default().to_owned()),
             None => FramesError::Query(text.lines().next().unwrap_or_default().to_owned()),
         }
     }

@@ -20,6 +20,18 @@ use crate::store::{ColumnKind, Manifest, TableNote, Written};
 /// What stands before the path and the damage in an error of a scan, which can only be a text.
 pub(super) const DAMAGE: &str = "damaged file ";
 
+/// The bytes of a file that the manifest knows; how they differ, when they do.
+pub(super) fn read_whole(folder: &Path, file: &Written) -> Result<Vec<u8>, String> {
+    let bytes = std::fs::read(folder.join(&file.path)).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 != file.bytes {
+        return Err(format!("has {} bytes, the manifest says {}", bytes.len(), file.bytes));
+    }
+    if blake3::hash(&bytes).to_hex().as_str() != file.blake3 {
+        return Err("its bytes are not those the manifest knows".into());
+    }
+    Ok(bytes)
+}
+
 /// All parts of a table.
 pub(super) struct Parts {
     folder: PathBuf,
@@ -39,13 +51,7 @@ impl Parts {
 
     fn read(&self, file: &Written, columns: Option<&[String]>) -> PolarsResult<DataFrame> {
         let damaged = |what: String| PolarsError::ComputeError(format!("{DAMAGE}{}: {what}", file.path).into());
-        let bytes = std::fs::read(self.folder.join(&file.path)).map_err(|error| damaged(error.to_string()))?;
-        if bytes.len() as u64 != file.bytes {
-            return Err(damaged(format!("has {} bytes, the manifest says {}", bytes.len(), file.bytes)));
-        }
-        if blake3::hash(&bytes).to_hex().as_str() != file.blake3 {
-            return Err(damaged("its bytes are not those the manifest knows".into()));
-        }
+        let bytes = read_whole(&self.folder, file).map_err(damaged)?;
         let (bytes, columns) = (Cursor::new(bytes), columns.map(<[String]>::to_vec));
         match self.format {
             Format::Parquet => ParquetReader::new(bytes).with_columns(columns).finish(),

@@ -25,6 +25,9 @@ use crate::recording::Record;
 use crate::report::Report;
 use crate::run::RunError;
 
+/// The file of a run's report.
+pub(crate) const SUMMARY: &str = "summary.json";
+
 /// Version of the tables' layout.
 pub(crate) const SCHEMA: u32 = 1;
 
@@ -61,8 +64,19 @@ impl Store {
         WorldTables { store: self, run, seed, tables: BTreeMap::new() }
     }
 
+    /// Writes the report, without the place it is written to.
+    fn summary(&self, report: &Report) -> Result<Written, RunError> {
+        let report = Report { out: None, ..report.clone() };
+        let text = serde_json::to_string_pretty(&report).map_err(|error| wrong(self.folder.target(), error))? + "\n";
+        self.folder.write(SUMMARY, &text)?;
+        let (blake3, bytes) = (blake3::hash(text.as_bytes()).to_hex().to_string(), text.len() as u64);
+        Ok(Written { path: SUMMARY.to_owned(), blake3, bytes, rows: 0 })
+    }
+
     /// Writes the manifest and puts the directory in its place.
     pub(crate) fn finish(self, report: &Report, files: Vec<Written>) -> Result<(), RunError> {
+        let mut files = files;
+        files.push(self.summary(report)?);
         let notes = self.notes.into_inner().unwrap_or_else(PoisonError::into_inner);
         let manifest = Manifest::of(report, self.record.format, notes, files);
         let target = self.folder.target();

@@ -5,7 +5,7 @@ use bevy_ecs::prelude::World;
 use super::funding::funding_rate;
 use super::trade::{cap, venue_depth};
 use crate::clock::Now;
-use crate::domain::{Market, MarketTerms, Position};
+use crate::domain::{Feed, Market, MarketTerms, Position};
 use crate::mechanism::Assets;
 use crate::probe::{Cell, Probe};
 use crate::registry::{Kind, Registry, part};
@@ -162,6 +162,12 @@ pub(super) fn declare_probes(registry: &mut Registry) {
         probe("mark", "coins", "The mark price, 0 before the feed has published.", |world, place| {
             Cell::Float(mark(world, place))
         }),
+        probe("index", "coins", "What the sources of its feed say, without latency or noise; seen by no agent.", |world, place| {
+            Cell::Float(index(world, place))
+        }),
+        probe("oracle", "coins", "The price last published by its feed, 0 before the first.", |world, place| {
+            Cell::Float(feed(world, place).and_then(|feed| feed.price).map_or(0.0, Price::get))
+        }),
         probe("oi_long", "contracts", "Sum of long positions.", |world, place| {
             Cell::Float(contracts(world, place, |market| market.long))
         }),
@@ -188,4 +194,13 @@ pub(super) fn declare_probes(registry: &mut Registry) {
             read: |world, _| Cell::Float(pool_liquid(world)),
         },
     ]);
+}
+
+fn feed(world: &World, place: usize) -> Option<&Feed> {
+    part::<Feed>(world, Kind::Feed, part::<Market>(world, Kind::Market, place)?.feed)
+}
+
+/// NaN before the sources have a price.
+fn index(world: &World, place: usize) -> f64 {
+    feed(world, place).and_then(|feed| feed.reference).map_or(f64::NAN, Price::get)
 }

@@ -1,10 +1,11 @@
 //! Numbers, shares, counts and simulated time as people read them.
 
 /// Below this, an amount of the settlement asset is as good as none.
-pub(crate) const NEGLIGIBLE: f64 = 0.005;
+pub const NEGLIGIBLE: f64 = 0.005;
 
 /// An amount of coins: `1,234.56`, from a million on `14.04 M`, and `0.0012` where two decimals would hide it.
-pub(crate) fn amount(value: f64) -> String {
+#[must_use]
+pub fn amount(value: f64) -> String {
     if !value.is_finite() {
         return "n/a".to_owned();
     }
@@ -16,18 +17,21 @@ pub(crate) fn amount(value: f64) -> String {
 }
 
 /// An amount of the settlement asset, where anything below half a cent is zero.
-pub(crate) fn money(value: f64) -> String {
+#[must_use]
+pub fn money(value: f64) -> String {
     amount(if value.abs() < NEGLIGIBLE { 0.0 } else { value })
 }
 
 /// A change, always with its sign.
-pub(crate) fn signed(value: f64) -> String {
+#[must_use]
+pub fn signed(value: f64) -> String {
     let text = money(value);
     if value >= NEGLIGIBLE { format!("+{text}") } else { text }
 }
 
 /// An outcome in its unit: a flag is yes or no, a whole number has no decimals.
-pub(crate) fn figure(value: f64, unit: &str) -> String {
+#[must_use]
+pub fn figure(value: f64, unit: &str) -> String {
     match unit {
         "flag" => if value == 0.0 { "no" } else { "yes" }.to_owned(),
         "coins" => money(value),
@@ -38,28 +42,33 @@ pub(crate) fn figure(value: f64, unit: &str) -> String {
 }
 
 /// A number as a scenario would write it, large and tiny ones in exponents.
-pub(crate) fn exact(value: f64) -> String {
+#[must_use]
+pub fn exact(value: f64) -> String {
     let size = value.abs();
     if size >= 1e7 || (size > 0.0 && size < 1e-4) { format!("{value:e}") } else { value.to_string() }
 }
 
 /// The numbers that are allowed.
-pub(crate) fn range(low: f64, high: f64) -> String {
+#[must_use]
+pub fn range(low: f64, high: f64) -> String {
     format!("{}\u{2026}{}", exact(low), exact(high))
 }
 
 /// A share between 0 and 1 in percent, with one decimal.
-pub(crate) fn percent(share: f64) -> String {
+#[must_use]
+pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
 /// A count with thousands apart.
-pub(crate) fn count(value: u64) -> String {
+#[must_use]
+pub fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
 
 /// A count and its noun: `1 world`, `2 worlds`.
-pub(crate) fn counted(value: u64, noun: &str) -> String {
+#[must_use]
+pub fn counted(value: u64, noun: &str) -> String {
     let number = count(value);
     match (value, noun.strip_suffix('y')) {
         (1, _) => format!("{number} {noun}"),
@@ -69,12 +78,14 @@ pub(crate) fn counted(value: u64, noun: &str) -> String {
 }
 
 /// A reason's code as words: `insufficient_margin` is read as `insufficient margin`.
-pub(crate) fn spoken(code: &str) -> String {
+#[must_use]
+pub fn spoken(code: &str) -> String {
     code.replace('_', " ")
 }
 
 /// Simulated time from its start: `45s`, `1m 30s`, `2h 00m`, `3d 04h`.
-pub(crate) fn time(millis: u64) -> String {
+#[must_use]
+pub fn time(millis: u64) -> String {
     let (seconds, rest) = (millis / 1_000, millis % 1_000);
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, seconds / 3_600, seconds / 60) {
@@ -113,6 +124,16 @@ fn fixed(value: f64, decimals: usize) -> String {
     format!("{}{}{dot}{fraction}", if negative { "-" } else { "" }, grouped(whole))
 }
 
+/// A number to the digits that a resolution leaves: `0.1286` of 0.128637… to within 0.0009.
+#[must_use]
+pub fn near(value: f64, resolution: f64) -> String {
+    let decimals = (0..12).find(|decimals| resolution >= POWERS[*decimals]).unwrap_or(12);
+    format!("{value:.decimals$}")
+}
+
+/// Ten to the power of minus each place.
+const POWERS: [f64; 12] = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11];
+
 fn grouped(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -142,6 +163,13 @@ mod tests {
             assert_eq!(expected.parse(), Ok(value));
         }
         assert_eq!(range(0.0001, 10.0), "0.0001…10");
+    }
+
+    #[test]
+    fn no_digit_is_shown_that_a_search_has_not_found() {
+        assert_eq!(near(0.128_637_695_3, 0.000_869), "0.1286");
+        assert_eq!(near(4_999.9, 0.49), "4999.9");
+        assert_eq!(near(5_120.0, 64.0), "5120");
     }
 
     #[test]

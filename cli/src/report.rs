@@ -1,0 +1,66 @@
+//! `palisade report`: a run or a comparison as one HTML file.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use palisade_lab::page::page;
+
+use crate::args::Coloring;
+use crate::exit::Exit;
+use crate::output::print;
+use crate::trouble::Trouble;
+
+#[derive(Args, Debug)]
+pub(crate) struct ReportArgs {
+    /// A folder that `palisade run … --out` or `palisade compare … --out` wrote
+    dir: PathBuf,
+    /// The file to write, which must not exist [default: the folder's name with .html behind it]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Open it in the browser
+    #[arg(long)]
+    open: bool,
+    #[command(flatten)]
+    pub(crate) coloring: Coloring,
+}
+
+pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
+    let text = page(&args.dir)?;
+    let out = args.out.clone().unwrap_or_else(|| beside(&args.dir));
+    let wrong = |error: std::io::Error| Trouble::Usage(format!("{}: {error}", out.display()));
+    let mut file = match File::create_new(&out) {
+        Ok(file) => file,
+        // The same page is there already: nothing is lost by leaving it.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && is_same(&out, &text) => {
+            return show(args, &out);
+        }
+        Err(error) => return Err(wrong(error)),
+    };
+    if let Err(error) = file.write_all(text.as_bytes()).and_then(|()| file.flush()) {
+        // Half a page is worse than none.
+        let _ = std::fs::remove_file(&out);
+        return Err(wrong(error));
+    }
+    show(args, &out)
+}
+
+fn is_same(out: &std::path::Path, text: &str) -> bool {
+    std::fs::read(out).is_ok_and(|there| there == text.as_bytes())
+}
+
+fn show(args: &ReportArgs, out: &std::path::Path) -> Result<Exit, Trouble> {
+    print(&format!("{}\n", out.display()))?;
+    if args.open {
+        opener::open(out).map_err(|error| Trouble::Usage(format!("{}: {error}", out.display())))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// `runs/x` becomes `runs/x.html`.
+fn beside(dir: &std::path::Path) -> PathBuf {
+    let mut name = dir.file_name().map_or_else(|| "report".into(), std::ffi::OsStr::to_owned);
+    name.push(".html");
+    dir.with_file_name(name)
+}

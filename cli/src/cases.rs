@@ -4,12 +4,12 @@ use palisade_agents::{Case, Library, Shelf, Strategy, Verdict, cases};
 use palisade_lab::on_large_stack;
 use serde::Serialize;
 
-use palisade_lab::words::counted;
 use crate::args::TestArgs;
 use crate::exit::Exit;
 use crate::output::{print, print_json};
 use crate::paint::Paint;
 use crate::trouble::Trouble;
+use palisade_lab::words::counted;
 
 /// One strategy with its cases.
 struct Tested {

@@ -6,12 +6,12 @@ use palisade_agents::{ScriptProblem, Way};
 use palisade_lab::check::{Checked, Flaw, check as lab};
 use serde::Serialize;
 
-use palisade_lab::words::counted;
 use crate::args::CheckArgs;
 use crate::exit::Exit;
 use crate::output::{print, print_json};
 use crate::paint::Paint;
 use crate::trouble::Trouble;
+use palisade_lab::words::counted;
 
 pub(crate) fn check(args: &CheckArgs) -> Result<Exit, Trouble> {
     let all = lab(&args.paths, &args.scripts)?;

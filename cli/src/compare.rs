@@ -7,7 +7,6 @@ use palisade_lab::compare::{COSTS, Comparison, Difference, Pair, Side};
 use palisade_lab::load::{self, LoadError, RunRequest};
 use palisade_lab::{on_large_stack, shell_word};
 
-use palisade_lab::words::{counted, figure, percent};
 use crate::args::{Display, Inputs};
 use crate::exit::Exit;
 use crate::output::{print, print_json};
@@ -15,6 +14,7 @@ use crate::paint::Paint;
 use crate::table::{Align, table, wrapped};
 use crate::trouble::Trouble;
 use crate::watch::Onlooker;
+use palisade_lab::words::{counted, figure, percent};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Either a second scenario or `--with` says what B is; `--set` changes both.")]
@@ -159,9 +159,9 @@ fn number(row: &Difference, value: f64) -> String {
 
 fn cells(row: &Difference) -> Vec<String> {
     let number = |value: f64| number(row, value);
-    let interval = row.interval.map(|(low, high)| {
-        format!("{} … {}{}", number(low), number(high), if row.is_certain() { " *" } else { "  " })
-    });
+    let interval = row
+        .interval
+        .map(|(low, high)| format!("{} … {}{}", number(low), number(high), if row.is_certain() { " *" } else { "  " }));
     let difference = if row.difference > 0.0 { format!("+{}", number(row.difference)) } else { number(row.difference) };
     let unit = if row.unit == "flag" { "share" } else { &row.unit };
     vec![row.name.clone(), unit.to_owned(), number(row.a), number(row.b), difference, interval.unwrap_or_default()]

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use palisade_lab::frames::{DirDiff, RunDir, TableDiff, diff as lab};
 
-use palisade_lab::words::{count, counted};
 use crate::args::Coloring;
 use crate::exit::Exit;
 use crate::output::{print, print_json};
 use crate::paint::Paint;
 use crate::table::{Align, wide, wrapped};
 use crate::trouble::Trouble;
+use palisade_lab::words::{count, counted};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Exit codes: 0 every table is equal, 1 something differs, 2 bad input or usage.")]
@@ -51,7 +51,11 @@ fn shown(found: &DirDiff, paint: Paint) -> String {
         text += &format!("\n{}\n", of_table(table, paint));
     }
     let equal = counted(found.equal.len() as u64, "table");
-    let said = if found.is_equal() { format!("equal: {equal}\n") } else { format!("\nequal besides: {}\n", found.equal.join(", ")) };
+    let said = if found.is_equal() {
+        format!("equal: {equal}\n")
+    } else {
+        format!("\nequal besides: {}\n", found.equal.join(", "))
+    };
     text.push_str(&said);
     text
 }

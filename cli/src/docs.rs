@@ -7,12 +7,12 @@ use clap::Args;
 use palisade_lab::folder::NewFolder;
 use palisade_lab::reference;
 
-use palisade_lab::words::counted;
 use crate::args::Coloring;
 use crate::exit::Exit;
 use crate::output::print;
 use crate::table::{Align, table};
 use crate::trouble::Trouble;
+use palisade_lab::words::counted;
 
 #[derive(Args, Debug)]
 pub(crate) struct DocsArgs {

@@ -6,13 +6,13 @@ use clap::{Args, ValueEnum};
 use palisade_lab::inventory::{Action, Inventory, Parameter, Rule, ScenarioRow, StrategyRow};
 use serde::Serialize;
 
-use palisade_lab::words::{exact, range};
 use crate::args::Coloring;
 use crate::exit::Exit;
 use crate::output::{print, print_json};
 use crate::paint::Paint;
 use crate::table::{Align, table, wrapped};
 use crate::trouble::Trouble;
+use palisade_lab::words::{exact, range};
 
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {

@@ -5,7 +5,6 @@ use palisade_lab::load;
 use palisade_lab::profile::{Profile, profile as lab};
 use serde::Serialize;
 
-use palisade_lab::words::count;
 use crate::args::ProfileArgs;
 use crate::exit::Exit;
 use crate::output::{print, print_json};
@@ -13,6 +12,7 @@ use crate::paint::Paint;
 use crate::table::{Align, table};
 use crate::trouble::Trouble;
 use crate::watch::Onlooker;
+use palisade_lab::words::count;
 
 pub(crate) fn profile(args: &ProfileArgs) -> Result<Exit, Trouble> {
     let request = args.inputs.request()?;

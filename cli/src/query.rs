@@ -7,13 +7,13 @@ use palisade_lab::frames::{ANALYSES, Answer, Cell, FramesError, RunDir};
 use palisade_lab::store::{ColumnNote, TableNote};
 use serde::Serialize;
 
-use palisade_lab::words::{count, counted};
 use crate::args::Coloring;
 use crate::exit::Exit;
 use crate::output::{complain, print, print_json};
 use crate::paint::Paint;
 use crate::table::{Align, table, wide, wrapped};
 use crate::trouble::Trouble;
+use palisade_lab::words::{count, counted};
 
 #[derive(Args, Debug)]
 #[command(

@@ -12,13 +12,13 @@ use anyhow::Context;
 use notify::{Event, RecursiveMode, Watcher};
 use palisade_lab::load::{self, RunRequest};
 
-use palisade_lab::words::counted;
 use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::output::complain;
 use crate::run::once;
 use crate::trouble::Trouble;
 use crate::watch;
+use palisade_lab::words::counted;
 
 /// So long nothing may happen before a change counts as done.
 const QUIET: Duration = Duration::from_millis(200);

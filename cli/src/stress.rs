@@ -4,7 +4,6 @@ use clap::Args;
 use palisade_lab::load;
 use palisade_lab::stress::{self as lab, Grid, Stressed, Stressing};
 
-use palisade_lab::words::{amount, counted, percent, time};
 use crate::args::{Display, Inputs};
 use crate::exit::Exit;
 use crate::output::{print, print_json};
@@ -12,6 +11,7 @@ use crate::paint::Paint;
 use crate::table::{Align, table, wrapped};
 use crate::trouble::Trouble;
 use crate::watch::Onlooker;
+use palisade_lab::words::{amount, counted, percent, time};
 
 #[derive(Args, Debug)]
 pub(crate) struct StressArgs {
@@ -67,11 +67,16 @@ fn verdict(stressed: &Stressed) -> String {
     let Stressed { scenario, settlement, at, time_ms, cells, .. } = stressed;
     let state = format!("{scenario} behind {} ({})", counted(*at, "step"), time(*time_ms));
     let uncovered = cells.iter().filter(|cell| cell.uncovered > 0.0).count();
-    let Some(worst) = cells.iter().max_by(|a, b| (a.uncovered, a.deficit).partial_cmp(&(b.uncovered, b.deficit)).unwrap_or(std::cmp::Ordering::Equal)) else {
+    let Some(worst) = cells.iter().max_by(|a, b| {
+        (a.uncovered, a.deficit).partial_cmp(&(b.uncovered, b.deficit)).unwrap_or(std::cmp::Ordering::Equal)
+    }) else {
         return format!("{state}: no shocks");
     };
     if worst.deficit == 0.0 {
-        return format!("{state}: no account would owe more than it has under any of {}.", counted(cells.len() as u64, "shock"));
+        return format!(
+            "{state}: no account would owe more than it has under any of {}.",
+            counted(cells.len() as u64, "shock")
+        );
     }
     format!(
         "{state}: {uncovered} of {} leave losses that no layer covers. The worst of them, marks {} with stake {} and depth × {}, makes {} bankrupt for {} {settlement}, of which {} is covered by nobody.",
@@ -91,8 +96,11 @@ fn moved(factor: f64) -> String {
 }
 
 fn full(stressed: &Stressed, paint: Paint) -> String {
-    let layers: Vec<String> =
-        stressed.cells.first().map(|cell| cell.layers.iter().map(|borne| borne.layer.clone()).collect()).unwrap_or_default();
+    let layers: Vec<String> = stressed
+        .cells
+        .first()
+        .map(|cell| cell.layers.iter().map(|borne| borne.layer.clone()).collect())
+        .unwrap_or_default();
     let names: Vec<String> = layers.iter().map(|layer| layer.replace('_', " ")).collect();
     let mut columns = vec![
         ("marks", Align::Right),
@@ -144,7 +152,8 @@ fn telling(cells: &[Stressing]) -> (Vec<&Stressing>, Vec<&'static str>) {
             reset(&mut cell, first);
             format!("{cell:?}")
         };
-        let base: Vec<String> = kept.iter().filter(|cell| factor(cell) == factor(first)).map(|cell| text(cell)).collect();
+        let base: Vec<String> =
+            kept.iter().filter(|cell| factor(cell) == factor(first)).map(|cell| text(cell)).collect();
         if base.len() < kept.len() && kept.iter().all(|cell| base.contains(&text(cell))) {
             kept.retain(|cell| factor(cell) == factor(first));
             idle.push(name);

@@ -4,7 +4,6 @@ use clap::Args;
 use palisade_lab::load::RunRequest;
 use palisade_lab::threshold::{self as lab, Found, Search, Threshold, Verdict};
 
-use palisade_lab::words::{counted, near};
 use crate::args::{Display, Inputs};
 use crate::exit::Exit;
 use crate::output::{print, print_json};
@@ -12,6 +11,7 @@ use crate::paint::Paint;
 use crate::table::{Align, table, wrapped};
 use crate::trouble::Trouble;
 use crate::watch::Onlooker;
+use palisade_lab::words::{counted, near};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Example: the smallest quorum at which the attack stops paying:\n  \
@@ -71,7 +71,13 @@ pub(crate) fn threshold(args: &ThresholdArgs) -> Result<Exit, Trouble> {
         (false, false) => print(&full(&found, paint))?,
     }
     let all = found.seeds.len() == found.crossed as usize;
-    Ok(if found.interrupted { Exit::Interrupted } else if all { Exit::Done } else { Exit::Failed })
+    Ok(if found.interrupted {
+        Exit::Interrupted
+    } else if all {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
 }
 
 fn verdict(found: &Threshold) -> String {
@@ -83,7 +89,9 @@ fn verdict(found: &Threshold) -> String {
         (Some(median), interval) => {
             let interval = interval.map_or_else(
                 || " (too few seeds for an interval: 6 are needed)".to_owned(),
-                |(low, high)| format!(" (95 % interval {} to {})", near(low, found.resolution), near(high, found.resolution)),
+                |(low, high)| {
+                    format!(" (95 % interval {} to {})", near(low, found.resolution), near(high, found.resolution))
+                },
             );
             format!(
                 "`{until}` begins to hold at {path} = {} in the median seed{interval}, to within {}; {} of {seeds} have a threshold between {from} and {to}.",

@@ -4,7 +4,6 @@ use palisade_lab::load;
 use palisade_lab::trace::{Call, Got, Trace, TracedStep, trace as lab};
 use serde_json::Value;
 
-use palisade_lab::words::spoken;
 use crate::args::TraceArgs;
 use crate::exit::Exit;
 use crate::output::{print, print_json};
@@ -12,6 +11,7 @@ use crate::paint::Paint;
 use crate::table::wrapped;
 use crate::trouble::Trouble;
 use crate::watch::Onlooker;
+use palisade_lab::words::spoken;
 
 pub(crate) fn trace(args: &TraceArgs) -> Result<Exit, Trouble> {
     let request = args.inputs.request()?;

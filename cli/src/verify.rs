@@ -3,7 +3,6 @@
 
 use palisade_lab::verify::{self as lab, Counterfactual, Expected, Kind, Verification};
 
-use palisade_lab::words::{counted, figure};
 use crate::args::VerifyArgs;
 use crate::exit::Exit;
 use crate::output::{print, print_json};
@@ -11,6 +10,7 @@ use crate::paint::Paint;
 use crate::table::{Align, table, wrapped};
 use crate::trouble::Trouble;
 use crate::watch::Onlooker;
+use palisade_lab::words::{counted, figure};
 
 /// How much of a path fits a line of the counterfactuals.
 const PATH_WIDTH: usize = 28;

@@ -95,7 +95,10 @@ impl Pair<'_> {
     pub fn compare(&self, out: Option<&Path>, command: String, watch: &dyn Watch) -> Result<Comparison, RunError> {
         let (a, b) = (self.a.0.scenario(), self.b.0.scenario());
         if a.settlement != b.settlement {
-            let text = format!("`{}` settles in {}, `{}` in {}: their coins cannot be compared", a.name, a.settlement, b.name, b.settlement);
+            let text = format!(
+                "`{}` settles in {}, `{}` in {}: their coins cannot be compared",
+                a.name, a.settlement, b.name, b.settlement
+            );
             return Err(LoadError::Usage(text).into());
         }
         let folder = out.map(NewFolder::create).transpose()?;
@@ -107,7 +110,8 @@ impl Pair<'_> {
         let (right, second) = play(self.b, "b")?;
         let comparison = self.of((&left, &first), (&right, &second), command);
         if let Some(folder) = folder {
-            let text = serde_json::to_string_pretty(&comparison).map_err(|error| RunError::Output(error.to_string()))?;
+            let text =
+                serde_json::to_string_pretty(&comparison).map_err(|error| RunError::Output(error.to_string()))?;
             folder.write(FILE, &(text + "\n"))?;
             folder.put()?;
         }
@@ -215,7 +219,10 @@ mod tests {
         let out = folder.path().join("compared");
         let found = pair.compare(Some(&out), "palisade compare …".into(), &Onlooker::default()).unwrap();
         let fees = found.row("fees").unwrap();
-        assert!(fees.difference > 0.0 && fees.is_certain() && (fees.b - fees.a - fees.difference).abs() < 1e-6, "{fees:?}");
+        assert!(
+            fees.difference > 0.0 && fees.is_certain() && (fees.b - fees.a - fees.difference).abs() < 1e-6,
+            "{fees:?}"
+        );
         let value = |loaded: &Loaded, request: &RunRequest, seed: u64| {
             let request = RunRequest { seed, seeds: 1, ..request.clone() };
             let report = crate::run::run(loaded, &request, &Onlooker::default()).unwrap();

@@ -245,6 +245,9 @@ mod tests {
         };
         assert!(refused(search(1.0, 1.0, "insolvent > 0")).contains("two different numbers"));
         assert!(refused(search(1.0, 2.0, "insolvnt > 0")).contains("insolvnt"));
-        assert!(refused(Search { path: "protocol.funds.insurence".into(), ..search(1.0, 2.0, "insolvent > 0") }).contains("insurence"));
+        assert!(
+            refused(Search { path: "protocol.funds.insurence".into(), ..search(1.0, 2.0, "insolvent > 0") })
+                .contains("insurence")
+        );
     }
 }

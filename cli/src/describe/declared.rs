@@ -3,8 +3,8 @@
 use palisade_lab::inventory::{Action, Looser, Parameter, Rule};
 
 use super::Page;
-use palisade_lab::words::{exact, range};
 use crate::table::{Align, table};
+use palisade_lab::words::{exact, range};
 
 pub(super) fn parameter(parameter: &Parameter) -> Page {
     let Parameter { path, unit, default, low, high, looser, doc, .. } = parameter;

@@ -3,9 +3,9 @@
 use palisade_lab::inventory::{Claim, Figure, Scenario};
 
 use super::Page;
-use palisade_lab::words::{counted, exact, figure};
 use crate::table::{Align, table};
 use crate::verify::{narrow, place, readable};
+use palisade_lab::words::{counted, exact, figure};
 
 pub(super) fn page(scenario: &Scenario) -> Page {
     let clock = scenario.clock.join(", then ");

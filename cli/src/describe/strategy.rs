@@ -3,8 +3,8 @@
 use palisade_lab::inventory::{DefaultValue, ParamRow, Strategy, Wakes};
 
 use super::Page;
-use palisade_lab::words::{exact, range};
 use crate::table::{Align, table};
+use palisade_lab::words::{exact, range};
 
 pub(super) fn page(strategy: &Strategy) -> Page {
     let Strategy { name, title, role, summary, file, .. } = strategy;

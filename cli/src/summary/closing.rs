@@ -2,8 +2,8 @@
 
 use palisade_lab::report::Report;
 
-use palisade_lab::words::{count, counted};
 use crate::table::wrapped;
+use palisade_lab::words::{count, counted};
 
 /// So many characters of a digest tell two apart.
 const SHORT: usize = 12;

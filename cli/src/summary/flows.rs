@@ -3,8 +3,8 @@
 use palisade_lab::report::{FlowRow, Report};
 
 use super::of_first;
-use palisade_lab::words::{amount, counted, spoken};
 use crate::table::{Align, table};
+use palisade_lab::words::{amount, counted, spoken};
 
 /// More flows than this are counted, fewer where the table of outcomes takes the room.
 const MOST: (usize, usize) = (8, 5);

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use palisade_lab::report::{GroupRow, Report};
 
 use super::of_first;
-use palisade_lab::words::{NEGLIGIBLE, counted, money, signed};
 use crate::table::{Align, table, wrapped};
+use palisade_lab::words::{NEGLIGIBLE, counted, money, signed};
 
 /// More groups than this are summed up in a line.
 const MOST: usize = 10;

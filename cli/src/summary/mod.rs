@@ -37,8 +37,7 @@ const SECTIONS: [Section; 10] = [
 
 /// The whole summary.
 pub(crate) fn full(report: &Report, paint: Paint) -> String {
-    let mut text: String =
-        wrapped("", &headline(report)).lines().map(|line| paint.bold(line) + "\n").collect();
+    let mut text: String = wrapped("", &headline(report)).lines().map(|line| paint.bold(line) + "\n").collect();
     text += &format!("\n{}", closing::scope(report));
     for (title, lines) in SECTIONS.iter().filter_map(|section| section(report)) {
         text += &format!("\n{}\n{lines}", paint.bold(&title));

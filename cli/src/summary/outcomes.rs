@@ -3,8 +3,8 @@
 use palisade_lab::report::{OutcomeRow, Report, Stats};
 
 use super::pairs;
-use palisade_lab::words::{count, figure, percent};
 use crate::table::{Align, table, wrapped};
+use palisade_lab::words::{count, figure, percent};
 
 /// Outcomes that other sections of a single world show in words.
 const SHOWN: [&str; 31] = [

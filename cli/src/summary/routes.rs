@@ -4,8 +4,8 @@
 use palisade_lab::report::Report;
 
 use super::pairs;
-use palisade_lab::words::{figure, money, time};
 use crate::table::{Align, table, wrapped};
+use palisade_lab::words::{figure, money, time};
 
 /// What the figures of routes do not say.
 const CAVEAT: &str = "Bounds for these routes alone, from the depth there was; other routes are not priced, and none of \

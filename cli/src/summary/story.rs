@@ -3,8 +3,8 @@
 use palisade_lab::report::{Report, StoryLine};
 
 use super::of_first;
-use palisade_lab::words::{counted, time};
 use crate::table::wrapped;
+use palisade_lab::words::{counted, time};
 
 /// Of a longer story, so many moments of its beginning and of its end are told.
 const FIRST: usize = 9;

@@ -3,8 +3,8 @@
 use palisade_lab::report::Report;
 
 use super::of_first;
-use palisade_lab::words::{count, counted, spoken};
 use crate::table::wrapped;
+use palisade_lab::words::{count, counted, spoken};
 
 const MOST: usize = 5;
 

@@ -2,8 +2,8 @@
 
 use palisade_lab::report::{Attack, FailIf, Proportion, Report, Solvency};
 
-use palisade_lab::verdict::headline;
 use crate::summary::sample;
+use palisade_lab::verdict::headline;
 
 #[track_caller]
 fn check(change: impl FnOnce(&mut Report), expected: &str) {
@@ -85,10 +85,7 @@ fn what_was_never_seen_is_not_ruled_out() {
         stats.probability = stats.probability.map(|_| Proportion { events: 0, p: 0.0, low: 0.0, high: 0.037 });
     }
     let text = headline(&report);
-    assert!(
-        text.starts_with("Attack failed in all 100 worlds (a chance up to 3.7 % is not ruled out): "),
-        "{text}"
-    );
+    assert!(text.starts_with("Attack failed in all 100 worlds (a chance up to 3.7 % is not ruled out): "), "{text}");
     assert!(text.ends_with("insolvent in none of 100 worlds (a chance up to 3.7 % is not ruled out)."), "{text}");
 }
 

@@ -113,10 +113,17 @@ fn differing(table: &str, (first, second): (&RunDir, &RunDir)) -> Result<Option<
         let Some(places) = places(left, right) else { continue };
         let Some(at) = places.first().copied() else { continue };
         let value = |column: &Column| column.get(at).map(|value| cell(value).to_string()).unwrap_or_default();
-        columns.push(ColumnDiff { column: name.clone(), rows: places.len() as u64, values: (value(left), value(right)) });
+        columns.push(ColumnDiff {
+            column: name.clone(),
+            rows: places.len() as u64,
+            values: (value(left), value(right)),
+        });
         places.into_iter().for_each(|place| any[place] = true);
     }
-    let equal = columns.is_empty() && unmatched.is_empty() && a.height() == b.height() && first.rows(table) == second.rows(table);
+    let equal = columns.is_empty()
+        && unmatched.is_empty()
+        && a.height() == b.height()
+        && first.rows(table) == second.rows(table);
     if equal {
         return Ok(None);
     }

@@ -15,8 +15,8 @@ pub use self::analyses::{ANALYSES, Analysis};
 pub use self::answer::{Answer, Cell};
 pub use self::diff::{ColumnDiff, DirDiff, TableDiff, diff};
 use self::scan::Parts;
-use crate::source::suggestion;
 use crate::report::Report;
+use crate::source::suggestion;
 use crate::store::{Manifest, SCHEMA, SUMMARY, TableNote};
 
 /// A run directory.

@@ -35,10 +35,9 @@ impl Chart {
         if let Some(spec) = spec.as_object_mut() {
             spec.insert("$schema".into(), json!("https://vega.github.io/schema/vega-lite/v6.json"));
             spec.entry("width").or_insert(json!("container"));
-            spec.insert("autosize".into(), json!({"type": "fit-x", "contains": "padding"}));
         }
         Self {
-            id: id.to_owned(),
+            id: format!("chart-{id}"),
             title: title.to_owned(),
             caption: caption.to_owned(),
             // Within a script element only this could end it.
@@ -78,26 +77,32 @@ impl Lines<'_> {
             rows: Vec::new(),
         };
         for (field, label) in self.fields {
-            let series: Vec<(f64, f64)> = rows.iter().filter_map(|row| Some((row.get("time_ms")?.as_f64()?, row.get(*field)?.as_f64()?))).collect();
+            let series: Vec<(f64, f64)> = rows
+                .iter()
+                .filter_map(|row| Some((row.get("time_ms")?.as_f64()?, row.get(*field)?.as_f64()?)))
+                .collect();
             let (Some(first), Some(last)) = (series.first(), series.last()) else { continue };
             let by = |a: &&(f64, f64), b: &&(f64, f64)| a.1.total_cmp(&b.1);
             let (low, high) = (series.iter().min_by(by).unwrap_or(first), series.iter().max_by(by).unwrap_or(first));
             let cell = |point: &(f64, f64)| figure(point.1, self.unit);
             table.rows.push(vec![(*label).to_owned(), cell(first), cell(low), cell(high), cell(last)]);
-            points.extend(thinned(&series).into_iter().map(|(time, value)| json!({"t": time / divisor, "v": value, "s": label})));
+            points.extend(
+                thinned(&series).into_iter().map(|(time, value)| json!({"t": time / divisor, "v": value, "s": label})),
+            );
         }
         if points.is_empty() {
             return None;
         }
-        let labels: Vec<&str> = self.fields.iter().map(|(_, label)| *label).collect();
-        let scale = if self.log { json!({"type": "log"}) } else { json!({"zero": false}) };
+        let labels: Vec<&str> = table.rows.iter().filter_map(|row| row.first().map(String::as_str)).collect();
+        let legend = if labels.len() > 1 { json!({}) } else { Value::Null };
+        let scale = if self.log { json!({"type": "log", "nice": false}) } else { json!({"zero": false}) };
         let lines = json!({
             "mark": {"type": "line", "strokeWidth": 1.8, "interpolate": "step-after", "clip": true},
             "encoding": {
-                "x": {"field": "t", "type": "quantitative", "title": format!("time ({time})"), "scale": {"nice": false}},
-                "y": {"field": "v", "type": "quantitative", "title": self.unit, "scale": scale, "axis": {"format": "~s"}},
-                "color": {"field": "s", "type": "nominal", "scale": {"domain": labels}, "legend": if self.fields.len() > 1 { json!({}) } else { Value::Null }},
-                "strokeDash": {"field": "s", "type": "nominal", "scale": {"domain": labels}, "legend": null},
+                "x": {"field": "t", "type": "quantitative", "title": format!("time ({time})"), "scale": {"nice": false}, "axis": {"tickCount": 8, "labelFlush": true}},
+                "y": {"field": "v", "type": "quantitative", "title": self.unit, "scale": scale, "axis": {"format": ".5~s", "tickCount": 6}},
+                "color": {"field": "s", "type": "nominal", "scale": {"domain": labels}, "legend": legend},
+                "strokeDash": {"field": "s", "type": "nominal", "scale": {"domain": labels}, "legend": legend},
                 "tooltip": [
                     {"field": "s", "type": "nominal", "title": "series"},
                     {"field": "t", "type": "quantitative", "title": time, "format": ".2f"},
@@ -150,16 +155,17 @@ fn thinned(series: &[(f64, f64)]) -> Vec<(f64, f64)> {
 
 /// Horizontal bars from zero: name and value, in their order.
 pub(crate) fn bars(id: &str, (title, caption): (&str, &str), unit: &str, bars: &[(String, f64)]) -> Chart {
-    let values: Vec<Value> = bars.iter().map(|(name, value)| json!({"n": name, "v": value, "l": figure(*value, unit)})).collect();
+    let values: Vec<Value> =
+        bars.iter().map(|(name, value)| json!({"n": name, "v": value, "l": figure(*value, unit)})).collect();
     let color = json!({"condition": {"test": "datum.v < 0", "value": "#d55e00"}, "value": "#0072b2"});
-    let names = json!({"field": "n", "type": "nominal", "sort": null, "title": null, "axis": {"labelLimit": 150}});
+    let names = json!({"field": "n", "type": "nominal", "sort": null, "title": null, "axis": {"labelLimit": 220}});
     let spec = json!({
-        "height": {"step": 26},
+        "height": 26 * bars.len(),
         "data": {"values": values},
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
         "encoding": {
             "y": names,
-            "x": {"field": "v", "type": "quantitative", "title": unit, "axis": {"format": "~s"}},
+            "x": {"field": "v", "type": "quantitative", "title": unit, "axis": {"format": ".4~s", "tickCount": 8}},
             "color": color,
             "tooltip": [{"field": "n", "type": "nominal", "title": "who"}, {"field": "l", "type": "nominal", "title": unit}],
         },
@@ -175,14 +181,14 @@ pub(crate) fn dots(id: &str, (title, caption): (&str, &str), unit: &str, groups:
         .iter()
         .flat_map(|(name, values)| values.iter().map(move |value| json!({"n": name, "v": value})))
         .collect();
-    let names = json!({"field": "n", "type": "nominal", "sort": null, "title": null, "axis": {"labelLimit": 150}});
-    let x = json!({"field": "v", "type": "quantitative", "title": unit, "axis": {"format": "~s"}, "scale": {"zero": false}});
+    let names = json!({"field": "n", "type": "nominal", "sort": null, "title": null, "axis": {"labelLimit": 220}});
+    let x = json!({"field": "v", "type": "quantitative", "title": unit, "axis": {"format": ".6~s", "tickCount": 6}, "scale": {"zero": false}});
     let spec = json!({
-        "height": {"step": 44},
+        "height": 44 * groups.len(),
         "data": {"values": values},
         "layer": [
             {
-                "mark": {"type": "tick", "opacity": 0.55, "thickness": 2, "size": 22},
+                "mark": {"type": "tick", "opacity": 0.75, "thickness": 2, "size": 22},
                 "encoding": {"y": names, "x": x, "color": {"value": "#0072b2"},
                     "tooltip": [{"field": "v", "type": "quantitative", "title": unit, "format": ",.6~g"}]},
             },
@@ -201,7 +207,8 @@ mod tests {
 
     #[test]
     fn thinning_keeps_first_last_and_every_peak() {
-        let series: Vec<(f64, f64)> = (0..10_000).map(|n| (f64::from(n), if n == 5_123 { 9.0 } else { f64::from(n % 7) / 7.0 })).collect();
+        let series: Vec<(f64, f64)> =
+            (0..10_000).map(|n| (f64::from(n), if n == 5_123 { 9.0 } else { f64::from(n % 7) / 7.0 })).collect();
         let kept = thinned(&series);
         assert!(kept.len() <= POINTS + 4 && kept.contains(&(5_123.0, 9.0)), "{}", kept.len());
         assert_eq!((kept.first(), kept.last()), (series.first(), series.last()));

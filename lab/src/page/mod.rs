@@ -93,7 +93,11 @@ pub fn page(folder: &Path) -> Result<String, FramesError> {
         }
         Source::Comparison(source) => {
             let Comparison { a, b, command, .. } = &source.comparison;
-            (format!("{} against {}", name(&a.scenario, &a.set), name(&b.scenario, &b.set)), String::new(), command.clone())
+            (
+                format!("{} against {}", name(&a.scenario, &a.set), name(&b.scenario, &b.set)),
+                String::new(),
+                command.clone(),
+            )
         }
     };
     let mut parts = Vec::new();
@@ -122,8 +126,7 @@ fn open(folder: &Path) -> Result<Source, FramesError> {
         let report = run.report()?;
         Ok(RunSource { run, report })
     };
-    let read = Comparison::open(folder)
-        .map_err(|what| FramesError::NotARun { path: folder.to_owned(), what })?;
+    let read = Comparison::open(folder).map_err(|what| FramesError::NotARun { path: folder.to_owned(), what })?;
     Ok(match read {
         Some(comparison) => {
             let (a, b) = (of(&folder.join("a"))?, of(&folder.join("b"))?);

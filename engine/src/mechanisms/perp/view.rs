@@ -162,9 +162,12 @@ pub(super) fn declare_probes(registry: &mut Registry) {
         probe("mark", "coins", "The mark price, 0 before the feed has published.", |world, place| {
             Cell::Float(mark(world, place))
         }),
-        probe("index", "coins", "What the sources of its feed say, without latency or noise; seen by no agent.", |world, place| {
-            Cell::Float(index(world, place))
-        }),
+        probe(
+            "index",
+            "coins",
+            "What the sources of its feed say, without latency or noise; seen by no agent.",
+            |world, place| Cell::Float(index(world, place)),
+        ),
         probe("oracle", "coins", "The price last published by its feed, 0 before the first.", |world, place| {
             Cell::Float(feed(world, place).and_then(|feed| feed.price).map_or(0.0, Price::get))
         }),

@@ -108,7 +108,8 @@ pub(crate) fn stress(world: &World, shock: Shock) -> Stress {
     let accounts = Accounts::under(world, shock.price);
     let exit = Exit { price: shock.stake_price, depth: shock.depth };
     let vaults = 0..world.resource::<Directory>().count(Kind::Vault);
-    let guards = |vault: &usize| part::<VaultTerms>(world, Kind::Vault, *vault).is_some_and(|terms| !terms.markets.is_empty());
+    let guards =
+        |vault: &usize| part::<VaultTerms>(world, Kind::Vault, *vault).is_some_and(|terms| !terms.markets.is_empty());
     let stake: f64 = vaults.filter(guards).map(|vault| realizable(world, vault, exit)).sum();
     let insurance = valuation::fund(world, |funds| funds.insurance);
     let deficit = coins(accounts.owed.values().sum());

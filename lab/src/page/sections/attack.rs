@@ -11,7 +11,10 @@ pub(super) fn timeline(source: &Source) -> Result<Option<Section>, FramesError> 
     let report = &source.report;
     let mut charts = Vec::new();
     if report.first.attack.is_some() {
-        let world = rows(&source.run, "SELECT time_ms, attacker_wallet, attacker_paper_profit, solvency FROM world WHERE run = 0 ORDER BY step")?;
+        let world = rows(
+            &source.run,
+            "SELECT time_ms, attacker_wallet, attacker_paper_profit, solvency FROM world WHERE run = 0 ORDER BY step",
+        )?;
         let lines = Lines {
             id: "attack-money",
             title: "The attackers' money and the protocol's",

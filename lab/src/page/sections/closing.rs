@@ -17,7 +17,8 @@ pub(super) fn closing(source: &Source) -> Result<Option<Section>, FramesError> {
     let row = |key: &str, value: &str| vec![key.to_owned(), value.to_owned()];
     let of = |report: &Report, lead: &str| {
         let seeds: Vec<String> = report.seeds.iter().map(u64::to_string).collect();
-        let seeds = if seeds.len() > 8 { format!("{} to {}", seeds[0], seeds[seeds.len() - 1]) } else { seeds.join(", ") };
+        let seeds =
+            if seeds.len() > 8 { format!("{} to {}", seeds[0], seeds[seeds.len() - 1]) } else { seeds.join(", ") };
         vec![
             row(&format!("{lead}scenario"), &report.scenario),
             row(&format!("{lead}scenario hash"), &report.scenario_hash),
@@ -34,9 +35,24 @@ pub(super) fn closing(source: &Source) -> Result<Option<Section>, FramesError> {
     };
     let assumed = ASSUMPTIONS.iter().map(|text| vec![(*text).to_owned()]).collect();
     let tables = vec![
-        Table { caption: "What every run takes for granted; docs/ASSUMPTIONS.md says what changes each and what that does".into(), heads: vec![words("assumption")], rows: assumed },
+        Table {
+            caption: "What every run takes for granted; docs/ASSUMPTIONS.md says what changes each and what that does"
+                .into(),
+            heads: vec![words("assumption")],
+            rows: assumed,
+        },
         Table { caption: "Where it comes from".into(), heads: vec![words(""), words("")], rows },
     ];
-    let lead = vec!["The same command gives the same figures to the last unit, on any machine and any number of threads:".to_owned()];
-    Ok(Some(Section { id: "reproduce", title: "Assumptions and reproduction".into(), lead, tables, commands, ..Section::default() }))
+    let lead = vec![
+        "The same command gives the same figures to the last unit, on any machine and any number of threads:"
+            .to_owned(),
+    ];
+    Ok(Some(Section {
+        id: "reproduce",
+        title: "Assumptions and reproduction".into(),
+        lead,
+        tables,
+        commands,
+        ..Section::default()
+    }))
 }

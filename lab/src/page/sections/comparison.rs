@@ -13,13 +13,18 @@ pub(super) fn verdict(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Comparison(source) = source else { return Ok(None) };
     let comparison = &source.comparison;
     let lead = vec![
-        format!("A is {}, B is {}.", name(&comparison.a.scenario, &comparison.a.set), name(&comparison.b.scenario, &comparison.b.set)),
+        format!(
+            "A is {}, B is {}.",
+            name(&comparison.a.scenario, &comparison.a.set),
+            name(&comparison.b.scenario, &comparison.b.set)
+        ),
         format!(
             "Both played {}. Differences are B − A of the same seed; intervals are 95 % by Student's t; * leaves out no difference at all.",
             counted(comparison.seeds.len() as u64, "seed")
         ),
     ];
-    let shown: Vec<&Difference> = HEADLINE.iter().filter_map(|name| comparison.row(name)).filter(|row| row.n > 0).collect();
+    let shown: Vec<&Difference> =
+        HEADLINE.iter().filter_map(|name| comparison.row(name)).filter(|row| row.n > 0).collect();
     let others: Vec<&Difference> = comparison
         .rows
         .iter()
@@ -34,7 +39,8 @@ pub(super) fn verdict(source: &Source) -> Result<Option<Section>, FramesError> {
 
 pub(super) fn costs(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Comparison(source) = source else { return Ok(None) };
-    let rows: Vec<&Difference> = COSTS.iter().filter_map(|name| source.comparison.row(name)).filter(|row| row.n > 0).collect();
+    let rows: Vec<&Difference> =
+        COSTS.iter().filter_map(|name| source.comparison.row(name)).filter(|row| row.n > 0).collect();
     let share = |row: &&Difference, value: f64| if row.a == 0.0 { f64::NAN } else { value / row.a };
     let points: Vec<_> = rows
         .iter()
@@ -48,7 +54,7 @@ pub(super) fn costs(source: &Source) -> Result<Option<Section>, FramesError> {
     if !points.is_empty() {
         let y = json!({"field": "n", "type": "nominal", "sort": null, "title": null, "axis": {"labelLimit": 150}});
         let spec = json!({
-            "height": {"step": 36},
+            "height": 36 * points.len(),
             "data": {"values": points},
             "layer": [
                 {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {"y": y, "x": {"field": "l", "type": "quantitative", "title": "change against A", "axis": {"format": "+%"}}, "x2": {"field": "h"}}},
@@ -56,10 +62,21 @@ pub(super) fn costs(source: &Source) -> Result<Option<Section>, FramesError> {
                 {"data": {"values": [{}]}, "mark": {"type": "rule", "strokeDash": [2, 3]}, "encoding": {"x": {"datum": 0}}},
             ],
         });
-        charts.push(Chart::new("costs-chart", "What the defence costs", "Change of volume, open interest and fees from A to B as a share of A, with its interval.", &spec));
+        charts.push(Chart::new(
+            "costs-chart",
+            "What the defence costs",
+            "Change of volume, open interest and fees from A to B as a share of A, with its interval.",
+            &spec,
+        ));
     }
     let tables = vec![table("Volume, open interest and fees", &rows)];
-    Ok((!rows.is_empty()).then(|| Section { id: "costs", title: "What it costs".into(), charts, tables, ..Section::default() }))
+    Ok((!rows.is_empty()).then(|| Section {
+        id: "costs",
+        title: "What it costs".into(),
+        charts,
+        tables,
+        ..Section::default()
+    }))
 }
 
 pub(super) fn worlds(source: &Source) -> Result<Option<Section>, FramesError> {
@@ -67,14 +84,25 @@ pub(super) fn worlds(source: &Source) -> Result<Option<Section>, FramesError> {
     let mut charts = Vec::new();
     for figure in ["attacker_net", "loss_caused", "solvency", "volume"] {
         let Some(row) = source.comparison.row(figure) else { continue };
-        let groups = [("A".to_owned(), values(source, true, figure)?), ("B".to_owned(), values(source, false, figure)?)];
+        let groups =
+            [("A".to_owned(), values(source, true, figure)?), ("B".to_owned(), values(source, false, figure)?)];
         if groups.iter().all(|(_, values)| values.iter().all(|value| *value == 0.0)) {
             continue;
         }
         let title = figure.replace('_', " ");
-        charts.push(dots(&format!("both-{figure}"), (&title, &format!("{} A tick is a world, the diamond their median.", row.doc)), &row.unit, &groups));
+        charts.push(dots(
+            &format!("both-{figure}"),
+            (&title, &format!("{} A tick is a world, the diamond their median.", row.doc)),
+            &row.unit,
+            &groups,
+        ));
     }
-    Ok((!charts.is_empty()).then(|| Section { id: "worlds", title: "Spread over worlds".into(), charts, ..Section::default() }))
+    Ok((!charts.is_empty()).then(|| Section {
+        id: "worlds",
+        title: "Spread over worlds".into(),
+        charts,
+        ..Section::default()
+    }))
 }
 
 fn values(source: &ComparisonSource, first: bool, name: &str) -> Result<Vec<f64>, FramesError> {
@@ -88,12 +116,22 @@ fn values(source: &ComparisonSource, first: bool, name: &str) -> Result<Vec<f64>
 }
 
 fn table(caption: &str, rows: &[&Difference]) -> Table {
-    let heads = vec![words("figure"), words("unit"), numbers("A"), numbers("B"), numbers("B − A"), numbers("95 % interval")];
+    let heads =
+        vec![words("figure"), words("unit"), numbers("A"), numbers("B"), numbers("B − A"), numbers("95 % interval")];
     let cells = |row: &&Difference| {
         let value = |value: f64| if row.unit == "flag" { percent(value) } else { figure(value, &row.unit) };
-        let interval = row.interval.map(|(low, high)| format!("{} to {}{}", value(low), value(high), if row.is_certain() { " *" } else { "" }));
+        let interval = row.interval.map(|(low, high)| {
+            format!("{} to {}{}", value(low), value(high), if row.is_certain() { " *" } else { "" })
+        });
         let unit = if row.unit == "flag" { "share of worlds" } else { &row.unit };
-        vec![row.name.replace('_', " "), unit.to_owned(), value(row.a), value(row.b), value(row.difference), interval.unwrap_or_default()]
+        vec![
+            row.name.replace('_', " "),
+            unit.to_owned(),
+            value(row.a),
+            value(row.b),
+            value(row.difference),
+            interval.unwrap_or_default(),
+        ]
     };
     Table { caption: caption.to_owned(), heads, rows: rows.iter().map(cells).collect() }
 }

@@ -10,11 +10,17 @@ use crate::words::{exact, spoken, time};
 
 pub(super) fn votes(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Run(source) = source else { return Ok(None) };
-    let course = rows(&source.run, "SELECT step, time_ms, what, cohort, proposal, path, before, after FROM governance WHERE run = 0 ORDER BY step")?;
+    let course = rows(
+        &source.run,
+        "SELECT step, time_ms, what, cohort, proposal, path, before, after FROM governance WHERE run = 0 ORDER BY step",
+    )?;
     if course.is_empty() {
         return Ok(None);
     }
-    let cast = rows(&source.run, "SELECT proposal, time_ms, choice, SUM(weight) AS weight FROM votes WHERE run = 0 GROUP BY proposal, time_ms, choice ORDER BY time_ms")?;
+    let cast = rows(
+        &source.run,
+        "SELECT proposal, time_ms, choice, SUM(weight) AS weight FROM votes WHERE run = 0 GROUP BY proposal, time_ms, choice ORDER BY time_ms",
+    )?;
     let (divisor, unit) = time_unit(&course);
     let mut charts = Vec::new();
     let mut points: Vec<Value> = Vec::new();
@@ -34,16 +40,29 @@ pub(super) fn votes(source: &Source) -> Result<Option<Section>, FramesError> {
             "mark": {"type": "line", "interpolate": "step-after", "point": true},
             "encoding": {
                 "x": {"field": "t", "type": "quantitative", "title": format!("time ({unit})"), "scale": {"zero": false}},
-                "y": {"field": "w", "type": "quantitative", "title": "votes cast (token units)", "axis": {"format": "~s"}},
+                "y": {"field": "w", "type": "quantitative", "title": "votes cast (token units)", "axis": {"format": ".5~s", "tickCount": 6}},
                 "color": {"field": "c", "type": "nominal"},
                 "detail": {"field": "p", "type": "nominal"},
                 "tooltip": [{"field": "p", "type": "nominal", "title": "proposal"}, {"field": "c", "type": "nominal", "title": "choice"}, {"field": "w", "type": "quantitative", "title": "weight", "format": ",.6~g"}],
             },
         });
-        charts.push(Chart::new("votes", "Votes cast", "Weight of the votes cast so far, by choice, each proposal a line.", &spec));
+        charts.push(Chart::new(
+            "votes",
+            "Votes cast",
+            "Weight of the votes cast so far, by choice, each proposal a line.",
+            &spec,
+        ));
     }
     let value = |value: f64| if value.is_finite() { exact(value) } else { String::new() };
-    let heads = vec![numbers("time"), words("what"), words("proposal"), words("by"), words("parameter"), numbers("before"), numbers("after")];
+    let heads = vec![
+        numbers("time"),
+        words("what"),
+        words("proposal"),
+        words("by"),
+        words("parameter"),
+        numbers("before"),
+        numbers("after"),
+    ];
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let cells = |row: &serde_json::Map<String, Value>| {
         vec![
@@ -56,8 +75,16 @@ pub(super) fn votes(source: &Source) -> Result<Option<Section>, FramesError> {
             value(number(row, "after")),
         ]
     };
-    let tables = vec![Table { caption: "Proposals on their way, and the parameters they put into force".into(), heads, rows: course.iter().map(cells).collect() }];
+    let tables = vec![Table {
+        caption: "Proposals on their way, and the parameters they put into force".into(),
+        heads,
+        rows: course.iter().map(cells).collect(),
+    }];
     let changed = course.iter().filter(|row| text(row, "what") == "changed").count();
-    let lead = vec![format!("Of the first world: {}.", crate::words::counted(changed as u64, "parameter change by a vote").replace("change by a votes", "changes by a vote"))];
+    let lead = vec![format!(
+        "Of the first world: {}.",
+        crate::words::counted(changed as u64, "parameter change by a vote")
+            .replace("change by a votes", "changes by a vote")
+    )];
     Ok(Some(Section { id: "votes", title: "Votes and parameters".into(), lead, charts, tables, ..Section::default() }))
 }

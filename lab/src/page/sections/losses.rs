@@ -27,11 +27,20 @@ pub(super) fn losses(source: &Source) -> Result<Option<Section>, FramesError> {
         let layers = LAYERS.map(|(name, label)| (label.to_owned(), number(paid, name)));
         let caption = "What bankrupt accounts owed beyond their margin, by who bore it.";
         charts.push(bars("layers", (&format!("The waterfall of the loss{worlds}"), caption), "coins", &layers));
-        lead.push(format!("Bankrupt accounts owed {} {} beyond their margin{worlds}.", money(number(paid, "deficits")), report.settlement));
+        lead.push(format!(
+            "Bankrupt accounts owed {} {} beyond their margin{worlds}.",
+            money(number(paid, "deficits")),
+            report.settlement
+        ));
     } else {
-        lead.push("No account went bankrupt beyond its margin: what was lost, was lost to the attack or by trading.".into());
+        lead.push(
+            "No account went bankrupt beyond its margin: what was lost, was lost to the attack or by trading.".into(),
+        );
     }
-    let groups = rows(&source.run, "SELECT \"group\", role, AVG(start) AS start, AVG(\"end\") AS \"end\", AVG(\"end\" - start) AS change, AVG(without_attack) AS without FROM groups GROUP BY \"group\", role ORDER BY change, \"group\"")?;
+    let groups = rows(
+        &source.run,
+        "SELECT \"group\", role, AVG(start) AS start, AVG(\"end\") AS \"end\", AVG(\"end\" - start) AS change, AVG(without_attack) AS without FROM groups GROUP BY \"group\", role ORDER BY change, \"group\"",
+    )?;
     let moved: Vec<(String, f64)> = groups
         .iter()
         .map(|row| (text(row, "group").to_owned(), number(row, "change")))

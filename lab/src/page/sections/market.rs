@@ -7,7 +7,10 @@ use crate::frames::FramesError;
 
 pub(super) fn prices(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Run(source) = source else { return Ok(None) };
-    let all = rows(&source.run, "SELECT market, time_ms, \"index\", oracle, mark, oi_notional FROM markets WHERE run = 0 ORDER BY step")?;
+    let all = rows(
+        &source.run,
+        "SELECT market, time_ms, \"index\", oracle, mark, oi_notional FROM markets WHERE run = 0 ORDER BY step",
+    )?;
     let mut charts = Vec::new();
     for market in distinct(&all, "market") {
         // A price of 0 is none yet.
@@ -20,7 +23,8 @@ pub(super) fn prices(source: &Source) -> Result<Option<Section>, FramesError> {
             }
         }
         let marks = own.iter().map(|row| number(row, "mark")).filter(|mark| mark.is_finite());
-        let (low, high) = marks.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), mark| (low.min(mark), high.max(mark)));
+        let (low, high) =
+            marks.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), mark| (low.min(mark), high.max(mark)));
         let lines = Lines {
             id: &format!("prices-{}", slug(&market)),
             title: &market,
@@ -43,5 +47,11 @@ pub(super) fn prices(source: &Source) -> Result<Option<Section>, FramesError> {
         charts.extend(lines.of(&own));
     }
     let lead = vec!["Of the first world.".to_owned()];
-    Ok((!charts.is_empty()).then(|| Section { id: "prices", title: "Prices and open interest".into(), lead, charts, ..Section::default() }))
+    Ok((!charts.is_empty()).then(|| Section {
+        id: "prices",
+        title: "Prices and open interest".into(),
+        lead,
+        charts,
+        ..Section::default()
+    }))
 }

@@ -11,7 +11,10 @@ use crate::words::{figure, percent};
 
 pub(super) fn backing(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Run(source) = source else { return Ok(None) };
-    let all = rows(&source.run, "SELECT vault, time_ms, cap_ratio, stake_ratio, cover, open_interest, realizable, stressed_deficit FROM vaults WHERE run = 0 ORDER BY step")?;
+    let all = rows(
+        &source.run,
+        "SELECT vault, time_ms, cap_ratio, stake_ratio, cover, open_interest, realizable, stressed_deficit FROM vaults WHERE run = 0 ORDER BY step",
+    )?;
     let mut charts = Vec::new();
     for vault in distinct(&all, "vault") {
         let own: Vec<_> = all.iter().filter(|row| text(row, "vault") == vault).cloned().collect();
@@ -31,7 +34,13 @@ pub(super) fn backing(source: &Source) -> Result<Option<Section>, FramesError> {
         charts.extend(lines.of(&own));
     }
     let lead = vec!["Of the first world, measured after every step.".to_owned()];
-    Ok((!charts.is_empty()).then(|| Section { id: "backing", title: "Backing".into(), lead, charts, ..Section::default() }))
+    Ok((!charts.is_empty()).then(|| Section {
+        id: "backing",
+        title: "Backing".into(),
+        lead,
+        charts,
+        ..Section::default()
+    }))
 }
 
 pub(super) fn margin(source: &Source) -> Result<Option<Section>, FramesError> {
@@ -61,14 +70,30 @@ pub(super) fn margin(source: &Source) -> Result<Option<Section>, FramesError> {
         for (name, label) in &lines.fields[1..] {
             let (cost, risk) = (number(first, name), number(first, "value_at_risk"));
             if cost.is_finite() {
-                rows_of.push(vec![(*label).to_owned(), figure(cost, "coins"), figure(risk, "coins"), figure(cost - risk, "coins")]);
+                rows_of.push(vec![
+                    (*label).to_owned(),
+                    figure(cost, "coins"),
+                    figure(risk, "coins"),
+                    figure(cost - risk, "coins"),
+                ]);
             }
         }
     }
     let heads = vec![words("route"), numbers("lost on the way"), numbers("value at risk"), numbers("security margin")];
-    let tables = vec![Table { caption: "Security margin behind the first step: negative means the route would pay".into(), heads, rows: rows_of }];
+    let tables = vec![Table {
+        caption: "Security margin behind the first step: negative means the route would pay".into(),
+        heads,
+        rows: rows_of,
+    }];
     let lead = vec!["Bounds for these routes alone, from the depth there was; other routes are not priced, and none of this rules an attack out.".to_owned()];
-    Ok(Some(Section { id: "margin", title: "Security margin by route".into(), lead, charts: vec![chart], tables, ..Section::default() }))
+    Ok(Some(Section {
+        id: "margin",
+        title: "Security margin by route".into(),
+        lead,
+        charts: vec![chart],
+        tables,
+        ..Section::default()
+    }))
 }
 
 /// Shares of stake from the largest holder down.
@@ -90,16 +115,27 @@ impl Shares {
     /// The fewest holders with more than a share together (Nakamoto coefficient).
     fn fewest(&self, above: f64) -> usize {
         let mut sum = 0.0;
-        self.shares.iter().take_while(|share| { let more = sum <= above; sum += **share; more }).count()
+        self.shares
+            .iter()
+            .take_while(|share| {
+                let more = sum <= above;
+                sum += **share;
+                more
+            })
+            .count()
     }
 }
 
 pub(super) fn concentration(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Run(source) = source else { return Ok(None) };
-    let all = rows(&source.run, "SELECT vault, cohort, stake FROM holdings WHERE run = 0 AND stake > 0 ORDER BY vault, stake DESC")?;
+    let all = rows(
+        &source.run,
+        "SELECT vault, cohort, stake FROM holdings WHERE run = 0 AND stake > 0 ORDER BY vault, stake DESC",
+    )?;
     let mut vaults: Vec<Shares> = Vec::new();
     for vault in distinct(&all, "vault") {
-        let stakes: Vec<f64> = all.iter().filter(|row| text(row, "vault") == vault).map(|row| number(row, "stake")).collect();
+        let stakes: Vec<f64> =
+            all.iter().filter(|row| text(row, "vault") == vault).map(|row| number(row, "stake")).collect();
         let total: f64 = stakes.iter().sum();
         vaults.push(Shares { vault, shares: stakes.into_iter().map(|stake| stake / total).collect() });
     }
@@ -118,7 +154,10 @@ pub(super) fn concentration(source: &Source) -> Result<Option<Section>, FramesEr
     };
     let points: Vec<_> = vaults.iter().flat_map(curve).collect();
     let axis = |title: &str| json!({"type": "quantitative", "title": title, "axis": {"format": "%"}, "scale": {"domain": [0, 1]}});
-    let with = |mut axis: serde_json::Value, field: &str| { axis["field"] = json!(field); axis };
+    let with = |mut axis: serde_json::Value, field: &str| {
+        axis["field"] = json!(field);
+        axis
+    };
     let spec = json!({
         "height": 240,
         "layer": [
@@ -127,20 +166,44 @@ pub(super) fn concentration(source: &Source) -> Result<Option<Section>, FramesEr
             {"data": {"values": [{"y": 0.5}]}, "mark": {"type": "rule", "strokeDash": [2, 3]}, "encoding": {"y": {"field": "y", "type": "quantitative"}}},
         ],
     });
-    let chart = Chart::new("concentration-curve", "Concentration of stake", "How much of the stake the largest holders have together at the end of the first world; the dashed line is a half.", &spec);
-    let heads = vec![words("vault"), numbers("holders"), numbers("largest"), numbers("Gini"), numbers("fewest for > 1/3"), numbers("fewest for > 1/2")];
+    let chart = Chart::new(
+        "concentration-curve",
+        "Concentration of stake",
+        "How much of the stake the largest holders have together at the end of the first world; the dashed line is a half.",
+        &spec,
+    );
+    let heads = vec![
+        words("vault"),
+        numbers("holders"),
+        numbers("largest"),
+        numbers("Gini"),
+        numbers("fewest for > 1/3"),
+        numbers("fewest for > 1/2"),
+    ];
     let rows = vaults.iter().map(|vault| {
         vec![
             vault.vault.clone(),
             vault.shares.len().to_string(),
             percent(vault.shares.first().copied().unwrap_or(0.0)),
-            format!("{:.3}", vault.gini()),
+            format!("{:.3}", vault.gini().abs()),
             vault.fewest(1.0 / 3.0).to_string(),
             vault.fewest(0.5).to_string(),
         ]
     });
-    let tables = vec![Table { caption: "Stake by vault: Gini coefficient, and the fewest holders with more than a share (Nakamoto coefficient)".into(), heads, rows: rows.collect() }];
-    Ok(Some(Section { id: "concentration", title: "Who holds the stake".into(), charts: vec![chart], tables, ..Section::default() }))
+    let tables = vec![Table {
+        caption:
+            "Stake by vault: Gini coefficient, and the fewest holders with more than a share (Nakamoto coefficient)"
+                .into(),
+        heads,
+        rows: rows.collect(),
+    }];
+    Ok(Some(Section {
+        id: "concentration",
+        title: "Who holds the stake".into(),
+        charts: vec![chart],
+        tables,
+        ..Section::default()
+    }))
 }
 
 #[cfg(test)]

@@ -101,5 +101,11 @@ pub(super) fn worlds(source: &Source) -> Result<Option<Section>, FramesError> {
         charts.push(dots(&format!("worlds-{name}"), (&title, &caption), &outcome.unit, &[(title.clone(), values)]));
     }
     let lead = vec![format!("How the figures spread over {}.", counted(u64::from(source.report.worlds), "world"))];
-    Ok((!charts.is_empty()).then(|| Section { id: "worlds", title: "Spread over worlds".into(), lead, charts, ..Section::default() }))
+    Ok((!charts.is_empty()).then(|| Section {
+        id: "worlds",
+        title: "Spread over worlds".into(),
+        lead,
+        charts,
+        ..Section::default()
+    }))
 }

@@ -306,7 +306,7 @@ attackers: Inline({"x": (role: attacker, strategy: "noise", count: 1)}),
             &format!("x.ron:1:13: unknown `title` | expected one of `{}`", TOP_LEVEL.join("`, `")),
         );
         let known = "`assets`, `settlement`, `vaults`, `feeds`, `markets`, `funds`, `liquidation`, `waterfall`, `offences`, \
-                     `governance`, `safety`";
+                     `governance`, `safety`, `blockspace`";
         check(
             "funds:",
             "fund:",

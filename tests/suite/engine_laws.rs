@@ -85,6 +85,14 @@ fn random_blocks(draw: &mut Stream) -> Vec<(&'static str, String)> {
             pick(draw, &["TOK/USD", "TOK"]),
             pick(draw, &["1e6", "5.0"]),
         )),
+        ("protocol.blockspace", format!(
+            r#"(priority: "{}", liquidations: {}, vault: "pool", base_fee_to: {}, base_fee: {}, capacity: {}, block: "2s")"#,
+            pick(draw, &["shuffle", "fee", "stake", "first_come"]),
+            pick(draw, &["at_once", "queued"]),
+            pick(draw, &["burn", "insurance"]),
+            0.1 * draw.uniform(),
+            2.0 + 8.0 * draw.uniform(),
+        )),
     ]
 }
 
@@ -119,7 +127,7 @@ fn random_intent(simulation: &Simulation, draw: &mut Stream) -> palisade_engine:
             palisade_engine::action::ArgKind::Number if arg.name == "choice" => {
                 Value::Number((draw.uniform() * 3.0).floor())
             }
-            palisade_engine::action::ArgKind::Number if matches!(arg.name, "value" | "rate") => {
+            palisade_engine::action::ArgKind::Number if matches!(arg.name, "value" | "rate" | "coins") => {
                 Value::Number(0.3 * draw.uniform())
             }
             _ => random_value(draw),
@@ -262,7 +270,7 @@ fn the_order_of_spawning_never_shows() {
 
 #[test]
 fn no_two_systems_race() {
-    let blocks = [("protocol.governance", r#"(token: "TOK")"#)];
+    let blocks = [("protocol.governance", r#"(token: "TOK")"#), ("protocol.blockspace", "()")];
     let mut simulation = simulation(&populated(&blocks), Options::default());
     simulation.check_ambiguities().expect("a total order");
 }

@@ -11,6 +11,7 @@ use crate::domain::{
     Position, Positions, Risk,
 };
 use crate::event::{Event, EventTable};
+use crate::host::Hook;
 use crate::inquiry::{Inquiries, Inquiry};
 use crate::math::liquidation::share_to_target;
 use crate::mechanism::{Assets, Mechanism, Setup};
@@ -23,7 +24,7 @@ use crate::registry::{BlockSpec, Handle, Kind, Registry, part};
 use crate::scenario::{Role, SetupError};
 use crate::settlement::{self, Trade};
 use crate::tx::Tx;
-use crate::units::{Amount, Millis, Rounding, Span, whole};
+use crate::units::{Amount, Rounding, whole};
 use crate::valuation;
 use crate::view::{FieldKind, PublicField};
 
@@ -115,13 +116,10 @@ fn tally(world: &World, pick: fn(&Tally) -> Amount) -> f64 {
     part::<Tally>(world, Kind::Protocol, 0).map_or(0.0, |tally| pick(tally) as f64)
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn offer_underwater_accounts(world: &mut World) {
     Book::follow(world);
     let Some(terms) = part::<LiquidationTerms>(world, Kind::Protocol, 0) else { return };
-    let now = *world.resource::<Now>();
-    let offered_by = |time: Millis| libm::floor(terms.throughput * Span(time).seconds());
-    let limit = (offered_by(now.time + now.dt.0) - offered_by(now.time)) as usize;
+    let limit = usize::try_from(world.resource::<Now>().quota(terms.throughput)).unwrap_or(usize::MAX);
     let rows = world.resource::<Book>().rows();
     let short = rows.iter().filter(|row| row.is_open() && row.nc < row.mmr);
     let owned = short.filter_map(|row| {
@@ -138,7 +136,7 @@ fn offer_underwater_accounts(world: &mut World) {
         for (cohort, agents) in &keepers {
             let subject = Some(Handle { kind: Kind::Account, index: account.0 });
             let agents = agents.iter().copied().filter(|agent| *agent != owner).collect();
-            inquiries.push(Inquiry { cohort: *cohort, agents, subject });
+            inquiries.push(Inquiry { hook: Hook::Liquidate, cohort: *cohort, agents, subject });
         }
     }
     let protocol = world.resource::<crate::registry::Directory>().entity(Kind::Protocol, 0);

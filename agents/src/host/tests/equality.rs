@@ -71,6 +71,19 @@ impl World {
         CohortScript::new(checked, values, members, view, (&self.packages, options)).unwrap()
     }
 
+    /// Facts of a pending action: of the first on a venue, of others in a market.
+    fn pending(&self, subject: Option<Handle>) -> Vec<f64> {
+        let is_first = subject.is_some_and(|subject| subject.index == 0);
+        let value = |field: &palisade_engine::view::PublicField| match field.name {
+            _ if field.of != Kind::Pending => f64::NAN,
+            "venue" => f64::from(u8::from(is_first)) - 1.0,
+            "market" => -f64::from(u8::from(is_first)),
+            "own" => 1.0,
+            _ => 2.5,
+        };
+        self.simulation.registry().public.iter().map(value).collect()
+    }
+
     /// What agents do and remember, in words.
     fn play(&self, script: &mut CohortScript, crowd: u32) -> String {
         let few = AGENTS / 12;
@@ -80,6 +93,8 @@ impl World {
             (Hook::Report, Some(Handle { kind: Kind::Feed, index: 0 }), 1, 2, few),
             (Hook::Vote, TWO, 1, 1, 20),
             (Hook::Vote, ONE, 2, 1, 20),
+            (Hook::Order, Some(Handle { kind: Kind::Pending, index: 0 }), 1, 1, 20),
+            (Hook::Order, Some(Handle { kind: Kind::Pending, index: 1 }), 1, 1, 20),
             (Hook::Decide, None, 3, 1, crowd),
         ];
         let mut text = String::new();
@@ -96,7 +111,7 @@ impl World {
                 agents: &agents,
                 keys: &keys,
                 subject,
-                subject_values: &[],
+                subject_values: &self.pending(subject),
                 own: &own,
                 public: world.resource::<Public>(),
                 streams: Streams::new(7),

@@ -91,6 +91,7 @@ pub(crate) const fn subject(hook: Hook) -> (&'static str, Kind) {
         Hook::Liquidate => ("account", Kind::Account),
         Hook::Decide => ("world", Kind::Protocol),
         Hook::Vote => ("proposal", Kind::Proposal),
+        Hook::Bid => ("auction", Kind::Auction),
         Hook::Order => ("pool", Kind::Pending),
     }
 }
@@ -98,7 +99,7 @@ pub(crate) const fn subject(hook: Hook) -> (&'static str, Kind) {
 /// What a hook returns, in words, when it is certain that it returns something else.
 fn misfit(hook: Hook, returns: Type) -> Option<&'static str> {
     let (fits, words) = match hook {
-        Hook::Report => (returns.is_number(), "a price, or nothing"),
+        Hook::Report | Hook::Bid => (returns.is_number(), "a price, or nothing"),
         Hook::Vote => (matches!(returns, Type::Int | Type::Number), "FOR, AGAINST, ABSTAIN, or nothing yet"),
         Hook::Order => (returns.is_number(), "a rank, or nothing to leave the action out"),
         Hook::Liquidate | Hook::Decide => return None,

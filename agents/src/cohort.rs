@@ -410,7 +410,7 @@ impl CohortScript {
             Failed { place: self.place(failure.source, failure.at), message: failure.line().into() }
         })?;
         let value = match hook {
-            Hook::Report => self.number(&value, (hook, "a price"))?,
+            Hook::Report | Hook::Bid => self.number(&value, (hook, "a price"))?,
             Hook::Order => self.number(&value, (hook, "a rank"))?,
             Hook::Vote => self.vote(&value)?,
             Hook::Liquidate | Hook::Decide => None,

@@ -69,6 +69,7 @@ impl Draws {
             Hook::Liquidate => "script.liquidate",
             Hook::Decide => "script.decide",
             Hook::Vote => "script.vote",
+            Hook::Bid => "script.bid",
             Hook::Order => "script.order",
         };
         let subject = ask.subject.map_or(0, |subject| splitmix(u64::from(subject.index) + 1));

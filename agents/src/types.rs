@@ -124,6 +124,7 @@ pub(crate) const fn thing_words(kind: Kind) -> &'static str {
         Kind::Parameter => "a risk parameter",
         Kind::Action => "an action",
         Kind::Pending => "a pending action",
+        Kind::Auction => "an auction",
     }
 }
 
@@ -142,6 +143,7 @@ pub(crate) const fn kind_noun(kind: Kind) -> &'static str {
         Kind::Parameter => "risk parameter",
         Kind::Action => "action",
         Kind::Pending => "pending action",
+        Kind::Auction => "auction",
     }
 }
 

@@ -42,11 +42,13 @@ pub enum Kind {
     Action,
     /// An action on its way, as the proposer of a block sees it.
     Pending,
+    /// A sale of an underwater account's position, as bidders see it; its place is the account's.
+    Auction,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Protocol,
         Self::Market,
         Self::Feed,
@@ -59,12 +61,13 @@ impl Kind {
         Self::Parameter,
         Self::Action,
         Self::Pending,
+        Self::Auction,
     ];
 
     /// Whether its things are seen only by those who are asked about them, and no longer than that.
     #[must_use]
     pub const fn is_momentary(self) -> bool {
-        matches!(self, Self::Account | Self::Pending)
+        matches!(self, Self::Account | Self::Pending | Self::Auction)
     }
 }
 

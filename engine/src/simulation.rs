@@ -177,7 +177,7 @@ impl Simulation {
     }
 
     fn ask_about(&mut self, host: &mut dyn Host, hook: Hook, inquiries: &[Inquiry]) {
-        if hook == Hook::Liquidate {
+        if matches!(hook, Hook::Liquidate | Hook::Bid) {
             view::freeze(&mut self.world);
         }
         let mut intents = Vec::new();
@@ -351,9 +351,8 @@ impl Simulation {
         self.world.resource::<Ledger>().write_state(out)?;
         write!(out, "{:?}{:?};", self.world.resource::<Queue>(), self.world.resource::<Events>())?;
         let (roster, directory) = (self.world.resource::<Roster>(), self.world.resource::<Directory>());
-        let named = Kind::ALL
-            .iter()
-            .filter(|kind| !matches!(kind, Kind::Account | Kind::Parameter | Kind::Action | Kind::Pending));
+        let named =
+            Kind::ALL.iter().filter(|kind| !matches!(kind, Kind::Parameter | Kind::Action) && !kind.is_momentary());
         let things = named.flat_map(|kind| directory.entities(*kind));
         for entity in things.chain(roster.agents().iter().copied()).chain(roster.accounts().iter().copied()) {
             for write_part in &self.states {

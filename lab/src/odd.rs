@@ -62,6 +62,7 @@ const fn noun(kind: Kind) -> &'static str {
         Kind::Change => "change of a proposal",
         Kind::Parameter => "risk parameter",
         Kind::Action => "kind of action, where actions compete for blockspace",
+        Kind::Auction => "auction of an underwater account's position",
         Kind::Pending => "pending action, to the proposer of its block",
     }
 }
@@ -104,7 +105,7 @@ const fn phase_words(phase: Phase) -> &'static str {
         }
         Phase::Margin => "volatility, and the factor that it puts on requirements",
         Phase::Liquidate => {
-            "underwater accounts are offered to keepers; the waterfall bears what is lost beyond margin"
+            "underwater accounts are offered to keepers, or sold by auction; the waterfall bears what is lost beyond margin"
         }
         Phase::Observe => "the public view is frozen",
         Phase::Decide => "awake agents decide, cohort by cohort; those with votes are asked about every open proposal",
@@ -136,6 +137,7 @@ const fn hook_words(hook: Hook) -> (&'static str, Phase) {
         Hook::Liquidate => ("actions on an underwater account", Phase::Liquidate),
         Hook::Decide => ("actions", Phase::Decide),
         Hook::Vote => ("for, against, abstain, or not yet", Phase::Decide),
+        Hook::Bid => ("a price in an auction, or nothing", Phase::Liquidate),
         Hook::Order => {
             ("a rank for a pending action, or nothing to leave it out; actions to put before it", Phase::Order)
         }

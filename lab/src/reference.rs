@@ -86,6 +86,7 @@ fn view(registry: &Registry) -> String {
             Kind::Change => "change of a proposal",
             Kind::Parameter => "risk parameter",
             Kind::Action => "kind of action",
+            Kind::Auction => "auction, in `bid`",
             Kind::Pending => "pending action, in `order`",
         };
         let unit = match field.kind {

@@ -1,6 +1,7 @@
 //! The suite over all crates: one binary, a module per concern.
 
 mod attacks;
+mod auctions;
 mod blockspace;
 mod columns;
 mod engine_laws;

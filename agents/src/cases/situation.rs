@@ -13,7 +13,7 @@ use crate::pure::number;
 use crate::types::{Type, kind_noun};
 
 /// Records of the public view by the word for them; of positions and accounts an agent's own are meant.
-const PUBLIC: [(&str, Kind); 11] = [
+const PUBLIC: [(&str, Kind); 12] = [
     ("world", Kind::Protocol),
     ("market", Kind::Market),
     ("feed", Kind::Feed),
@@ -24,6 +24,7 @@ const PUBLIC: [(&str, Kind); 11] = [
     ("change", Kind::Change),
     ("parameter", Kind::Parameter),
     (OFFERED, Kind::Account),
+    ("auction", Kind::Auction),
     ("pool", Kind::Pending),
 ];
 const OWN: [(&str, Type); 3] = [("me", Type::Me), ("account", Type::Account), ("position", Type::Position)];

@@ -24,15 +24,24 @@ use crate::sandbox::{HostOptions, Packages};
 
 const ACCOUNTS: u8 = 3;
 const STEPS: u64 = 4;
-/// What is asked about and nobody else sees, when the example does not say: an underwater account, and an action that waits
-/// (for which, and where, depends on the world).
-const MOMENTARY: [(Kind, &str, f64); 14] = [
+/// What is asked about and nobody else sees, when the example does not say: an underwater account, the sale of its position,
+/// and an action that waits (which one, depends on the world).
+const MOMENTARY: [(Kind, &str, f64); 23] = [
     (Kind::Account, "market", 0.0),
     (Kind::Account, "size", 10.0),
     (Kind::Account, "notional", 1_000.0),
     (Kind::Account, "equity", 40.0),
     (Kind::Account, "imr", 100.0),
     (Kind::Account, "mmr", 50.0),
+    (Kind::Auction, "market", 0.0),
+    (Kind::Auction, "long", 1.0),
+    (Kind::Auction, "english", 0.0),
+    (Kind::Auction, "size", 10.0),
+    (Kind::Auction, "notional", 1_000.0),
+    (Kind::Auction, "price", 100.0),
+    (Kind::Auction, "best_bid", 0.0),
+    (Kind::Auction, "floor", 96.0),
+    (Kind::Auction, "time_left", 60.0),
     (Kind::Pending, "fee", 1.0),
     (Kind::Pending, "waited", 60.0),
     (Kind::Pending, "sealed", 0.0),

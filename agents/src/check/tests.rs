@@ -90,7 +90,7 @@ fn names_of_the_host_are_not_shadowed() {
 fn hooks_have_their_shape() {
     check_one(
         "fn f() {}",
-        "-2:1 the strategy has no hook (write one of `fn report(me, feed)`, `fn liquidate(me, account)`, `fn decide(me, world)`, `fn vote(me, proposal)`, `fn order(me, pool)`)",
+        "-2:1 the strategy has no hook (write one of `fn report(me, feed)`, `fn liquidate(me, account)`, `fn decide(me, world)`, `fn vote(me, proposal)`, `fn bid(me, auction)`, `fn order(me, pool)`)",
     );
     check_one("fn decide(me) {}", "1:4 `decide` takes 2 arguments, not 1 (write `fn decide(me, world)`)");
     check_one("fn decide(me, world) {}\nfn reprt(me, feed) {}", "2:4 nothing calls `reprt` (did you mean `report`?)");

@@ -287,7 +287,7 @@ impl Lowering<'_> {
                 self.need(fits);
                 self.build.emit(Op::FloatOf(vote))
             }
-            (Root::Hook(Hook::Report | Hook::Order) | Root::Rule(_), Val::Float(_) | Val::Int(_)) => {
+            (Root::Hook(Hook::Report | Hook::Bid | Hook::Order) | Root::Rule(_), Val::Float(_) | Val::Int(_)) => {
                 let number = self.float_of(value).expect("a number");
                 let is_finite = self.build.emit(Op::Test(Test::Finite, number));
                 self.need(is_finite);

@@ -18,7 +18,7 @@ mod waterfall;
 use crate::mechanism::Mechanism;
 
 /// Every built-in mechanism. Within a phase their systems run in this order.
-pub const ALL: [&dyn Mechanism; 13] = [
+pub const ALL: [&dyn Mechanism; 14] = [
     &prices::Prices,
     &venues::Venues,
     &vaults::Vaults,
@@ -26,6 +26,7 @@ pub const ALL: [&dyn Mechanism; 13] = [
     &perp::Perp,
     &margin::Margin,
     &liquidation::Liquidation,
+    &liquidation::Auctions,
     &waterfall::Waterfall,
     &offences::Offences,
     &bribes::Bribes,

@@ -3,7 +3,7 @@
 //! | info string | what is done |
 //! |---|---|
 //! | `rhai` | a whole strategy (below `lib/` or `rules/`, by `file=`, a part or a rule): passes `check`, and its cases pass |
-//! | `rhai,decide` (`vote`, `report`, `liquidate`, `order`) | the body of that hook: put into a small strategy, checked, and asked once |
+//! | `rhai,decide` (`vote`, `report`, `liquidate`, `bid`, `order`) | the body of that hook: put into a small strategy, checked, and asked once |
 //! | `rhai,functions` | functions of a strategy: card and hook are added where they lack, then as a whole file |
 //! | `rhai,measure` | a script of `probes`: measured for a step of a small world |
 //! | `ron,scenario` | a whole scenario: runs 20 steps |
@@ -33,7 +33,20 @@ use crate::plugin::add_a_mechanism::story;
 const KNOWN: [(&str, &[&str]); 6] = [
     (
         "rhai",
-        &["decide", "vote", "report", "liquidate", "order", "functions", "measure", "file", "role", "refused", "fault"],
+        &[
+            "decide",
+            "vote",
+            "report",
+            "liquidate",
+            "bid",
+            "order",
+            "functions",
+            "measure",
+            "file",
+            "role",
+            "refused",
+            "fault",
+        ],
     ),
     ("ron", &["scenario", "head", "set", "in", "file", "refused"]),
     ("rust", &["from"]),

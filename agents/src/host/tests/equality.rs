@@ -71,14 +71,14 @@ impl World {
         CohortScript::new(checked, values, members, view, (&self.packages, options)).unwrap()
     }
 
-    /// Facts of a pending action: of the first on a venue, of others in a market.
-    fn pending(&self, subject: Option<Handle>) -> Vec<f64> {
+    /// Facts of what is asked about: of the first pending action on a venue, of the other one and of an auction in a market.
+    fn momentary(&self, subject: Option<Handle>) -> Vec<f64> {
         let is_first = subject.is_some_and(|subject| subject.index == 0);
         let value = |field: &palisade_engine::view::PublicField| match field.name {
-            _ if field.of != Kind::Pending => f64::NAN,
+            _ if !field.of.is_momentary() => f64::NAN,
             "venue" => f64::from(u8::from(is_first)) - 1.0,
             "market" => -f64::from(u8::from(is_first)),
-            "own" => 1.0,
+            "own" | "long" => 1.0,
             _ => 2.5,
         };
         self.simulation.registry().public.iter().map(value).collect()
@@ -95,6 +95,7 @@ impl World {
             (Hook::Vote, ONE, 2, 1, 20),
             (Hook::Order, Some(Handle { kind: Kind::Pending, index: 0 }), 1, 1, 20),
             (Hook::Order, Some(Handle { kind: Kind::Pending, index: 1 }), 1, 1, 20),
+            (Hook::Bid, Some(Handle { kind: Kind::Auction, index: 3 }), 1, 1, 20),
             (Hook::Decide, None, 3, 1, crowd),
         ];
         let mut text = String::new();
@@ -111,7 +112,7 @@ impl World {
                 agents: &agents,
                 keys: &keys,
                 subject,
-                subject_values: &self.pending(subject),
+                subject_values: &self.momentary(subject),
                 own: &own,
                 public: world.resource::<Public>(),
                 streams: Streams::new(7),

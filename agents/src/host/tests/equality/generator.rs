@@ -72,8 +72,10 @@ pub(super) fn program(tape: &[u32]) -> String {
     if generator.pick(3) == 1 {
         generator.function("vote", "proposal");
     }
-    if generator.pick(3) == 1 {
-        generator.function("order", "pool");
+    for (hook, subject) in [("order", "pool"), ("bid", "auction")] {
+        if generator.pick(3) == 1 {
+            generator.function(hook, subject);
+        }
     }
     generator.text
 }
@@ -140,7 +142,7 @@ impl Generator<'_> {
     /// The value of a hook.
     fn answer(&mut self) -> String {
         match self.hook {
-            "report" | "order" => match self.pick(4) {
+            "report" | "order" | "bid" => match self.pick(4) {
                 0 => self.expression(Kind::Float, 3),
                 1 => self.expression(Kind::Int, 2),
                 2 => format!("if {} {{ {} }}", self.expression(Kind::Flag, 2), self.expression(Kind::Float, 2)),
@@ -319,7 +321,7 @@ impl Generator<'_> {
             (3, _) => "throw \"no\";".to_owned(),
             (_, Some(kind)) => format!("return {};", self.expression(kind, 2)),
             (choice, None) => match (self.hook, choice) {
-                ("report" | "order", 0 | 1) => format!("return {};", self.expression(Kind::Float, 2)),
+                ("report" | "order" | "bid", 0 | 1) => format!("return {};", self.expression(Kind::Float, 2)),
                 ("vote", 0 | 1) => "return ABSTAIN;".to_owned(),
                 _ => "return;".to_owned(),
             },
@@ -383,6 +385,7 @@ impl Generator<'_> {
             4 => "me.account(0).equity".to_owned(),
             5 => "me.account(1).position(me.params.market).size".to_owned(),
             6 if self.hook == "order" => self.one_of(&["pool.fee", "pool.size", "pool.waited"]).to_owned(),
+            6 if self.hook == "bid" => self.one_of(&["auction.price", "auction.floor"]).to_owned(),
             6 => "me.params.market.mark".to_owned(),
             7 => "me.cash".to_owned(),
             8 => "me.params.rate".to_owned(),
@@ -485,6 +488,7 @@ impl Generator<'_> {
             4 if self.hook == "order" => {
                 self.one_of(&["pool.own", "(pool.market == me.params.market)", "(pool.venue == ())"]).to_owned()
             }
+            4 if self.hook == "bid" => self.one_of(&["auction.long", "(auction.market == ())"]).to_owned(),
             4 => "me.params.market.stale".to_owned(),
             5 => "me.account(0).has_position(me.params.market)".to_owned(),
             _ => "me.rng.chance(0.5)".to_owned(),

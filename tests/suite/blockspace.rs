@@ -271,7 +271,7 @@ fn bought(world: &World, agent: u32, tokens: f64) -> (f64, f64) {
 /// the proposer adds behind its target.
 #[test]
 fn a_proposer_ranks_leaves_out_and_runs_before() {
-    let (world, proposer, asked) = ordered("capacity: 4.0", |size| match size {
+    let (world, proposer, asked) = ordered("capacity: 3.0", |size| match size {
         100.0 => (Some(1.0), None),
         200.0 => (Some(9.0), None),
         300.0 => (Some(5.0), Some(50.0)),
@@ -280,9 +280,9 @@ fn a_proposer_ranks_leaves_out_and_runs_before() {
     });
     assert_eq!(asked, [100.0, 200.0, 300.0, 400.0, 500.0], "about each once");
     assert!(VALIDATORS.contains(&proposer));
-    assert_eq!((world.outcome("censored"), world.outcome("not_included")), (1.0, 2.0));
-    // The places of 200 and 100 are filled by 100 and 200; the one of 400 by nobody; 500 finds no room.
-    assert_eq!(TRADERS.map(|agent| 1000.0 - world.cash(agent)), [300.0, 300.0, 0.0, 0.0]);
+    assert_eq!((world.outcome("censored"), world.outcome("not_included")), (1.0, 3.0));
+    // The place of 200 is filled by 100, which was asked for first; then comes the proposer before 300, and no more fits.
+    assert_eq!(TRADERS.map(|agent| 1000.0 - world.cash(agent)), [100.0, 300.0, 0.0, 0.0]);
     let (spent, before) = bought(&world, proposer, 0.0);
     assert_eq!(spent, 50.0);
     assert!(before > bought(&world, 4, 1000.0).1, "it bought cheaper than what it ran before");

@@ -160,10 +160,10 @@ fn open(world: &mut World) {
     // What cannot be priced now is looked at again in the next step.
     let new: Vec<_> = new.take(limit).filter_map(|account| Some((account, opened(world, account).ok()?))).collect();
     open.extend(new);
-    let owner = |account: &AccountId| Some(valuation::account(world, *account)?.0.owner);
-    let about: Vec<_> = open.keys().filter_map(|account| Some((Kind::Auction, *account, owner(account)?))).collect();
+    let owned = |account: &AccountId| Some((*account, valuation::account(world, *account)?.0.owner));
+    let about: Vec<_> = open.keys().filter_map(owned).collect();
     with_sales(world, |sales| sales.open = open);
-    ask_keepers(world, Hook::Bid, about.into_iter());
+    ask_keepers(world, (Hook::Bid, Kind::Auction), about);
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -129,8 +129,7 @@ fn offer_underwater_accounts(world: &mut World) {
     let underwater = underwater(world);
     let count = Amount::try_from(underwater.len()).unwrap_or(Amount::MAX);
     if !is_auctioned {
-        let offered = underwater.into_iter().take(limit);
-        ask_keepers(world, Hook::Liquidate, offered.map(|(account, owner)| (Kind::Account, account, owner)));
+        ask_keepers(world, (Hook::Liquidate, Kind::Account), underwater.into_iter().take(limit));
     }
     let protocol = world.resource::<crate::registry::Directory>().entity(Kind::Protocol, 0);
     if let Some(mut tally) = protocol.and_then(|entity| world.get_mut::<Tally>(entity)) {
@@ -152,10 +151,10 @@ fn underwater(world: &World) -> Vec<(AccountId, AgentId)> {
 }
 
 /// Asks everyone who may liquidate about what becomes of accounts, but for their owners.
-fn ask_keepers(world: &mut World, hook: Hook, about: impl Iterator<Item = (Kind, AccountId, AgentId)>) {
+fn ask_keepers(world: &mut World, (hook, kind): (Hook, Kind), about: impl IntoIterator<Item = (AccountId, AgentId)>) {
     let keepers: Vec<(CohortId, Vec<AgentId>)> = keepers(world);
     let mut inquiries = world.resource_mut::<Inquiries>();
-    for (kind, account, owner) in about {
+    for (account, owner) in about {
         for (cohort, agents) in &keepers {
             let subject = Some(Handle { kind, index: account.0 });
             let agents = agents.iter().copied().filter(|agent| *agent != owner).collect();

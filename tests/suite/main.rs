@@ -12,6 +12,7 @@ mod links;
 mod mechanisms;
 mod odd;
 mod plugin;
+mod proposers;
 mod reference;
 mod scenarios;
 mod schema;

@@ -133,7 +133,8 @@ fn handle(kind: Kind, index: usize) -> Handle {
     Handle { kind, index: u32::try_from(index).unwrap_or(u32::MAX) }
 }
 
-/// The thing that a selector picks: the only candidate, the one it names, or by depth. Risk parameters must be named.
+/// The thing that a selector picks: the only candidate, the one it names, or by depth. Risk parameters and actions must be
+/// named.
 fn selected(around: Surroundings<'_>, kind: Kind, selector: &str, path: &str) -> Result<Handle, SetupError> {
     match around.directory.count(kind) {
         0 => {
@@ -147,7 +148,7 @@ fn selected(around: Surroundings<'_>, kind: Kind, selector: &str, path: &str) ->
             );
             Err(SetupError::value(path, message))
         }
-        _ if kind == Kind::Parameter => named(around, kind, selector, path),
+        _ if matches!(kind, Kind::Parameter | Kind::Action) => named(around, kind, selector, path),
         1 => Ok(handle(kind, 0)),
         count => match selector {
             "first" => Ok(handle(kind, 0)),

@@ -85,20 +85,23 @@ pub(crate) fn usage(hook: Hook) -> String {
 }
 
 /// What a hook is asked about: its parameter's usual name and its kind.
-const fn subject(hook: Hook) -> (&'static str, Kind) {
+pub(crate) const fn subject(hook: Hook) -> (&'static str, Kind) {
     match hook {
         Hook::Report => ("feed", Kind::Feed),
         Hook::Liquidate => ("account", Kind::Account),
         Hook::Decide => ("world", Kind::Protocol),
         Hook::Vote => ("proposal", Kind::Proposal),
+        Hook::Bid => ("auction", Kind::Auction),
+        Hook::Order => ("pool", Kind::Pending),
     }
 }
 
 /// What a hook returns, in words, when it is certain that it returns something else.
 fn misfit(hook: Hook, returns: Type) -> Option<&'static str> {
     let (fits, words) = match hook {
-        Hook::Report => (returns.is_number(), "a price, or nothing"),
+        Hook::Report | Hook::Bid => (returns.is_number(), "a price, or nothing"),
         Hook::Vote => (matches!(returns, Type::Int | Type::Number), "FOR, AGAINST, ABSTAIN, or nothing yet"),
+        Hook::Order => (returns.is_number(), "a rank, or nothing to leave the action out"),
         Hook::Liquidate | Hook::Decide => return None,
     };
     (!fits && !returns.is_silent() && returns != Type::Unit).then_some(words)

@@ -410,7 +410,8 @@ impl CohortScript {
             Failed { place: self.place(failure.source, failure.at), message: failure.line().into() }
         })?;
         let value = match hook {
-            Hook::Report => self.price(&value)?,
+            Hook::Report | Hook::Bid => self.number(&value, (hook, "a price"))?,
+            Hook::Order => self.number(&value, (hook, "a rank"))?,
             Hook::Vote => self.vote(&value)?,
             Hook::Liquidate | Hook::Decide => None,
         };
@@ -420,15 +421,16 @@ impl CohortScript {
         Ok(value)
     }
 
-    /// The answer of `report`: a finite number or nothing.
-    fn price(&self, value: &Dynamic) -> Result<Option<f64>, Failed> {
+    /// The answer of a hook that gives a finite number or nothing.
+    fn number(&self, value: &Dynamic, (hook, wanted): (Hook, &str)) -> Result<Option<f64>, Failed> {
         if value.is_unit() {
             return Ok(None);
         }
+        let name = hook.name();
         match value.as_float().or_else(|_| value.as_int().map(crate::pure::float)) {
-            Ok(price) if price.is_finite() => Ok(Some(price)),
-            Ok(price) => Err(self.failed(Hook::Report, &format!("`report` returned {price}"))),
-            Err(other) => Err(self.failed(Hook::Report, &format!("`report` returned {other}, not a price"))),
+            Ok(number) if number.is_finite() => Ok(Some(number)),
+            Ok(number) => Err(self.failed(hook, &format!("`{name}` returned {number}"))),
+            Err(other) => Err(self.failed(hook, &format!("`{name}` returned {other}, not {wanted}"))),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::catalog::Catalog;
 use crate::problem::did_you_mean;
 use crate::records::Thing;
 use crate::sandbox::Outcome;
-use crate::types::Type;
+use crate::types::{Type, kind_noun};
 
 /// The most actions a hook may ask for in one call.
 pub(crate) const MAX_ACTIONS: usize = 64;
@@ -69,6 +69,8 @@ impl Draws {
             Hook::Liquidate => "script.liquidate",
             Hook::Decide => "script.decide",
             Hook::Vote => "script.vote",
+            Hook::Bid => "script.bid",
+            Hook::Order => "script.order",
         };
         let subject = ask.subject.map_or(0, |subject| splitmix(u64::from(subject.index) + 1));
         Self { streams: ask.streams, name, subject, step: ask.now.step }
@@ -195,9 +197,9 @@ impl Context {
     /// A public field of a thing.
     pub(crate) fn public(&self, thing: Handle, field: usize, kind: FieldKind) -> Outcome<Dynamic> {
         let index = thing.index as usize;
-        let value = if thing.kind == Kind::Account {
+        let value = if thing.kind.is_momentary() {
             if self.subject.get() != Some(thing) {
-                return Err("this account is no longer what is asked about".into());
+                return Err(format!("this {} is no longer what is asked about", kind_noun(thing.kind)).into());
             }
             self.subject_values.borrow().get(field).copied().unwrap_or(f64::NAN)
         } else {

@@ -33,7 +33,7 @@ pub enum ParamKind {
         /// Of which kind.
         kind: Kind,
         /// Which one when a scenario is silent: a name, `first`, `thinnest`, `deepest` or `traded`;
-        /// of risk parameters always a path.
+        /// of risk parameters always a path, of actions always a name.
         selector: String,
     },
 }

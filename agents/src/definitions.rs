@@ -113,6 +113,7 @@ const fn word(ty: Type) -> &'static str {
         Type::Thing(kind) => match kind_noun(kind).as_bytes() {
             b"account" => "offered_account",
             b"risk parameter" => "risk_parameter",
+            b"pending action" => "pending_action",
             _ => kind_noun(kind),
         },
     }

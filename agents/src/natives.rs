@@ -126,7 +126,7 @@ pub(crate) const LANGUAGE: &[&str] = &[
 pub(crate) const EXAMPLE: &str = "example";
 
 /// Functions that only `params()` calls.
-pub(crate) const DECLARATIONS: [(&str, Type); 7] = [
+pub(crate) const DECLARATIONS: [(&str, Type); 8] = [
     ("param", Type::Float),
     ("market_param", Type::Thing(Kind::Market)),
     ("venue_param", Type::Thing(Kind::Venue)),
@@ -134,6 +134,7 @@ pub(crate) const DECLARATIONS: [(&str, Type); 7] = [
     ("asset_param", Type::Thing(Kind::Asset)),
     ("vault_param", Type::Thing(Kind::Vault)),
     ("parameter_param", Type::Thing(Kind::Parameter)),
+    ("action_param", Type::Thing(Kind::Action)),
 ];
 
 /// Whether the name belongs to rhai or the host.

@@ -14,7 +14,7 @@ pub(crate) struct Need {
 }
 
 /// Everything that can be required.
-pub(crate) const ALL: [Need; 8] = [
+pub(crate) const ALL: [Need; 9] = [
     Need { word: "perp", doc: "a perpetual market", holds: |world| count(world, Kind::Market) > 0 },
     Need { word: "feed", doc: "an oracle feed", holds: |world| count(world, Kind::Feed) > 0 },
     Need { word: "spot_venue", doc: "a venue", holds: |world| count(world, Kind::Venue) > 0 },
@@ -32,6 +32,11 @@ pub(crate) const ALL: [Need; 8] = [
         word: "governance",
         doc: "parameters that can be voted on",
         holds: |world| count(world, Kind::Parameter) > 0,
+    },
+    Need {
+        word: "blockspace",
+        doc: "actions that compete for a place in a block",
+        holds: |world| count(world, Kind::Action) > 0,
     },
     Need { word: "vote_venue", doc: "a venue that trades the voting asset", holds: trades_votes },
     Need {

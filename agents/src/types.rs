@@ -122,6 +122,9 @@ pub(crate) const fn thing_words(kind: Kind) -> &'static str {
         Kind::Proposal => "a proposal",
         Kind::Change => "a change of a proposal",
         Kind::Parameter => "a risk parameter",
+        Kind::Action => "an action",
+        Kind::Pending => "a pending action",
+        Kind::Auction => "an auction",
     }
 }
 
@@ -138,6 +141,9 @@ pub(crate) const fn kind_noun(kind: Kind) -> &'static str {
         Kind::Proposal => "proposal",
         Kind::Change => "change",
         Kind::Parameter => "risk parameter",
+        Kind::Action => "action",
+        Kind::Pending => "pending action",
+        Kind::Auction => "auction",
     }
 }
 

@@ -27,6 +27,7 @@ impl Rejected {
     pub const HALTED: Self = Self::new("market_halted");
     pub const REDUCE_ONLY: Self = Self::new("reduce_only");
     pub const LIQUIDITY: Self = Self::new("insufficient_liquidity");
+    pub const NOT_INCLUDED: Self = Self::new("not_included");
 
     /// A refusal for `reason`.
     #[must_use]

@@ -35,6 +35,14 @@ impl Now {
         let by = |time: Millis| time.checked_div(period.0).unwrap_or(0);
         by(self.time + self.dt.0) - by(self.time)
     }
+
+    /// How many whole events of a rate a second fall into this step.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub fn quota(&self, rate: f64) -> u64 {
+        let by = |time: Millis| libm::floor(rate * Span(time).seconds());
+        (by(self.time + self.dt.0) - by(self.time)) as u64
+    }
 }
 
 /// The plan of all steps.

@@ -26,11 +26,15 @@ pub enum Hook {
     Decide,
     /// `vote(me, proposal)` in Decide, every step until cast: for, against or abstain, or nothing yet.
     Vote,
+    /// `bid(me, auction)` in Liquidate, every step of an auction: a price, or nothing.
+    Bid,
+    /// `order(me, pool)` in Order, of the step's proposer about each pending action: its rank, or nothing to leave it out.
+    Order,
 }
 
 impl Hook {
-    /// All hooks.
-    pub const ALL: [Self; 4] = [Self::Report, Self::Liquidate, Self::Decide, Self::Vote];
+    /// All hooks, as they are declared: a hook's number is its place.
+    pub const ALL: [Self; 6] = [Self::Report, Self::Liquidate, Self::Decide, Self::Vote, Self::Bid, Self::Order];
 
     /// The function's name in scripts.
     #[must_use]
@@ -40,6 +44,8 @@ impl Hook {
             Self::Liquidate => "liquidate",
             Self::Decide => "decide",
             Self::Vote => "vote",
+            Self::Bid => "bid",
+            Self::Order => "order",
         }
     }
 }
@@ -68,9 +74,10 @@ pub struct Ask<'a> {
     pub agents: &'a [AgentId],
     /// Their stable keys, for [`Streams`].
     pub keys: &'a [u64],
-    /// What the question is about: the feed of `report`, the account of `liquidate`, the proposal of `vote`.
+    /// What the question is about: the feed of `report`, the account of `liquidate`, the proposal of `vote`, the pending
+    /// action of `order`, the auction of `bid`.
     pub subject: Option<Handle>,
-    /// Public fields of the subject account, by place in `Registry::public` (NaN for fields of other kinds).
+    /// Public fields of the subject, by place in `Registry::public` (NaN for fields of other kinds).
     pub subject_values: &'a [f64],
     /// The own fields that the hook reads.
     pub own: &'a Columns,

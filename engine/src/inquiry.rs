@@ -11,6 +11,8 @@ use crate::registry::Handle;
 /// One question to agents of one cohort.
 #[derive(Clone, Debug)]
 pub struct Inquiry {
+    /// Which hook.
+    pub hook: Hook,
     /// The cohort.
     pub cohort: CohortId,
     /// The agents asked.
@@ -41,6 +43,11 @@ pub struct Listeners(BTreeSet<(CohortId, Hook)>);
 impl Listeners {
     pub(crate) fn add(&mut self, cohort: CohortId, hook: Hook) {
         self.0.insert((cohort, hook));
+    }
+
+    /// Forgets a cohort that is no longer asked.
+    pub(crate) fn remove(&mut self, cohort: CohortId) {
+        self.0.retain(|(known, _)| *known != cohort);
     }
 
     /// Whether agents of the cohort answer the hook.

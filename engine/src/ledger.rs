@@ -252,6 +252,13 @@ impl Ledger {
         self.flows.iter().map(|(flow, amount)| (*flow, *amount))
     }
 
+    /// All of one asset that moved for a reason.
+    #[must_use]
+    pub fn moved_for(&self, reason: Reason, asset: AssetId) -> i128 {
+        let flows = self.flows.iter().filter(|(flow, _)| flow.reason == reason && flow.asset == asset);
+        flows.map(|(_, amount)| amount).sum()
+    }
+
     /// The sum of a group's balances of one asset.
     #[must_use]
     pub fn held(&self, group: GroupId, asset: AssetId) -> i128 {

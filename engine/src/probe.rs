@@ -23,6 +23,8 @@ pub enum Cell {
     Float(f64),
     /// A flag.
     Flag(bool),
+    /// What the column is about does not exist in this world, from the first step to the last: it has no such column.
+    Absent,
 }
 
 /// One recorded column: a row per step for the protocol, or per step and thing for the other kinds.

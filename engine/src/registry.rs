@@ -38,11 +38,17 @@ pub enum Kind {
     Change,
     /// A risk parameter of one thing, where there is governance.
     Parameter,
+    /// A kind of action, where actions compete for blockspace.
+    Action,
+    /// An action on its way, as the proposer of a block sees it.
+    Pending,
+    /// A sale of an underwater account's position, as bidders see it; its place is the account's.
+    Auction,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Protocol,
         Self::Market,
         Self::Feed,
@@ -53,7 +59,16 @@ impl Kind {
         Self::Proposal,
         Self::Change,
         Self::Parameter,
+        Self::Action,
+        Self::Pending,
+        Self::Auction,
     ];
+
+    /// Whether its things are seen only by those who are asked about them, and no longer than that.
+    #[must_use]
+    pub const fn is_momentary(self) -> bool {
+        matches!(self, Self::Account | Self::Pending | Self::Auction)
+    }
 }
 
 impl Handle {

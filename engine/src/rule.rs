@@ -11,6 +11,8 @@ pub enum RuleKind {
     Aggregate,
     /// Order in which winners are auto-deleveraged: a rank each, largest first.
     DeleverageRank,
+    /// Order in which pending actions get into a block: a rank each, largest first.
+    Priority,
 }
 
 /// Whether a rule answers for all rows at once.
@@ -24,7 +26,7 @@ pub enum Answers {
 
 impl RuleKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Aggregate, Self::DeleverageRank];
+    pub const ALL: [Self; 3] = [Self::Aggregate, Self::DeleverageRank, Self::Priority];
 
     /// Its word: the function of a script that decides it.
     #[must_use]
@@ -32,6 +34,7 @@ impl RuleKind {
         match self {
             Self::Aggregate => "aggregate",
             Self::DeleverageRank => "deleverage_rank",
+            Self::Priority => "priority",
         }
     }
 
@@ -41,6 +44,7 @@ impl RuleKind {
         match self {
             Self::Aggregate => &["prices", "stakes"],
             Self::DeleverageRank => &["profit", "entry", "notional", "equity"],
+            Self::Priority => &["fee", "stake", "size", "waited"],
         }
     }
 
@@ -49,7 +53,7 @@ impl RuleKind {
     pub const fn answers(self) -> Answers {
         match self {
             Self::Aggregate => Answers::Once,
-            Self::DeleverageRank => Answers::PerRow,
+            Self::DeleverageRank | Self::Priority => Answers::PerRow,
         }
     }
 }

@@ -31,6 +31,8 @@ pub enum Role {
     Staker,
     /// Votes on risk parameters.
     Voter,
+    /// Stakes to propose blocks, and orders the actions in them.
+    Validator,
     /// May veto proposals and stop markets.
     Guardian,
     /// Tries to take from the others.
@@ -39,13 +41,14 @@ pub enum Role {
 
 impl Role {
     /// Every role, with its name in scenarios.
-    pub const ALL: [(Self, &'static str); 8] = [
+    pub const ALL: [(Self, &'static str); 9] = [
         (Self::Trader, "trader"),
         (Self::Oracle, "oracle"),
         (Self::Keeper, "keeper"),
         (Self::Arbitrageur, "arbitrageur"),
         (Self::Staker, "staker"),
         (Self::Voter, "voter"),
+        (Self::Validator, "validator"),
         (Self::Guardian, "guardian"),
         (Self::Attacker, "attacker"),
     ];

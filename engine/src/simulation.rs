@@ -22,7 +22,7 @@ use crate::outcomes::Ventures;
 use crate::params;
 use crate::phase::{Half, Phase};
 use crate::population::{self, Attention};
-use crate::queue::{self, ActionLog, Queue};
+use crate::queue::{self, ActionLog, Mempool, Queue};
 use crate::record::{Recorder, Recording};
 use crate::registry::{Directory, Kind, Registry, part};
 use crate::rng::Streams;
@@ -126,16 +126,17 @@ impl Simulation {
         }
         self.world.insert_resource(self.clock.at(self.next_step));
         for phase in self.order {
+            if phase == Phase::Order {
+                queue::order(&mut self.world);
+            }
             self.run(phase, Half::Prepare);
             match phase {
-                Phase::Oracle => self.ask_inquiries(host, Hook::Report),
-                Phase::Liquidate => self.ask_inquiries(host, Hook::Liquidate),
+                Phase::Oracle | Phase::Liquidate | Phase::Order => self.ask_inquiries(host),
                 Phase::Observe => view::freeze(&mut self.world),
                 Phase::Decide => {
                     self.ask_decisions(host);
-                    self.ask_inquiries(host, Hook::Vote);
+                    self.ask_inquiries(host);
                 }
-                Phase::Order => queue::order(&mut self.world),
                 Phase::Execute => queue::execute(&mut self.world),
                 _ => {}
             }
@@ -172,27 +173,34 @@ impl Simulation {
         }
     }
 
-    fn ask_inquiries(&mut self, host: &mut dyn Host, hook: Hook) {
+    fn ask_inquiries(&mut self, host: &mut dyn Host) {
         let inquiries = self.world.resource_mut::<Inquiries>().take();
-        if inquiries.is_empty() {
-            return;
+        for alike in inquiries.chunk_by(|one, two| one.hook == two.hook) {
+            self.ask_about(host, alike[0].hook, alike);
         }
-        if hook == Hook::Liquidate {
+    }
+
+    fn ask_about(&mut self, host: &mut dyn Host, hook: Hook, inquiries: &[Inquiry]) {
+        if matches!(hook, Hook::Liquidate | Hook::Bid) {
             view::freeze(&mut self.world);
         }
         let mut intents = Vec::new();
         for inquiry in inquiries {
-            let replies = self.ask(host, hook, &inquiry);
-            intents.extend(replies.intents);
+            let replies = self.ask(host, inquiry);
             let values = replies.values.into_iter().filter_map(|(row, value)| Some((*inquiry.agents.get(row)?, value)));
             self.world.resource_mut::<Answers>().add(inquiry.subject, values);
+            match inquiry.subject.filter(|_| hook == Hook::Order) {
+                Some(pending) => queue::put_ahead(&mut self.world, pending.index as usize, replies.intents),
+                None => intents.extend(replies.intents),
+            }
         }
-        if hook == Hook::Vote {
+        let queues = self.world.get_resource::<Mempool>().is_some_and(|mempool| mempool.takes_liquidations);
+        if hook == Hook::Vote || (hook == Hook::Liquidate && queues) {
             queue::admit(&mut self.world, &intents);
             return;
         }
-        let ordered = queue::shuffled(&self.world, intents, hook.name());
-        queue::run_all(&mut self.world, &ordered);
+        queue::shuffle(&self.world, &mut intents, hook.name(), |intent| intent);
+        queue::run_all(&mut self.world, &intents);
         self.world.resource_mut::<Ledger>().assert_conserved(hook.name());
     }
 
@@ -207,16 +215,16 @@ impl Simulation {
             let wake = self.manners[place].wake;
             let agents = self.world.resource_mut::<Attention>().wake(range, wake, now, mark);
             let cohort = CohortId(u16::try_from(place).unwrap_or(u16::MAX));
-            let replies = self.ask(host, Hook::Decide, &Inquiry { cohort, agents, subject: None });
+            let replies = self.ask(host, &Inquiry { hook: Hook::Decide, cohort, agents, subject: None });
             intents.extend(replies.intents);
         }
         queue::admit(&mut self.world, &intents);
     }
 
-    fn ask(&mut self, host: &mut dyn Host, hook: Hook, inquiry: &Inquiry) -> Replies {
+    fn ask(&mut self, host: &mut dyn Host, inquiry: &Inquiry) -> Replies {
         let mut replies = Replies::default();
         let Some(manners) = self.manners.get_mut(usize::from(inquiry.cohort.0)) else { return replies };
-        let Some(reads) = manners.reads.get(&hook) else { return replies };
+        let Some(reads) = manners.reads.get(&inquiry.hook) else { return replies };
         if manners.benched || inquiry.agents.is_empty() {
             return replies;
         }
@@ -226,13 +234,13 @@ impl Simulation {
         let own = Columns::gather(world, reads, asked);
         let keys: Vec<u64> = inquiry.agents.iter().filter_map(|agent| key_of(world, *agent)).collect();
         let ask = Ask {
-            hook,
+            hook: inquiry.hook,
             now: *world.resource::<Now>(),
             cohort: inquiry.cohort,
             agents: &inquiry.agents,
             keys: &keys,
             subject: inquiry.subject,
-            subject_values: &subject_values(world, inquiry),
+            subject_values: &view::of_subject(world, inquiry.subject),
             own: &own,
             public: world.resource::<Public>(),
             streams: *world.resource::<Streams>(),
@@ -245,6 +253,9 @@ impl Simulation {
         #[allow(clippy::cast_precision_loss)]
         let share = manners.faults as f64 / manners.asked as f64;
         manners.benched = manners.asked >= BENCH_AFTER && share > BENCH_SHARE;
+        if manners.benched {
+            self.world.resource_mut::<Listeners>().remove(inquiry.cohort);
+        }
         self.fault_count += replies.faults.len() as u64;
         self.faults.append(&mut replies.faults);
         replies
@@ -358,7 +369,8 @@ impl Simulation {
         self.world.resource::<Ledger>().write_state(out)?;
         write!(out, "{:?}{:?};", self.world.resource::<Queue>(), self.world.resource::<Events>())?;
         let (roster, directory) = (self.world.resource::<Roster>(), self.world.resource::<Directory>());
-        let named = Kind::ALL.iter().filter(|kind| !matches!(kind, Kind::Account | Kind::Parameter));
+        let named =
+            Kind::ALL.iter().filter(|kind| !matches!(kind, Kind::Parameter | Kind::Action) && !kind.is_momentary());
         let things = named.flat_map(|kind| directory.entities(*kind));
         for entity in things.chain(roster.agents().iter().copied()).chain(roster.accounts().iter().copied()) {
             for write_part in &self.states {
@@ -400,13 +412,4 @@ fn watched(world: &World, cohort: usize) -> (std::ops::Range<u32>, f64) {
         .and_then(|market| market.mark)
         .map_or(f64::NAN, crate::units::Price::get);
     (info.agents.clone(), mark)
-}
-
-fn subject_values(world: &World, inquiry: &Inquiry) -> Vec<f64> {
-    let Some(subject) = inquiry.subject else { return Vec::new() };
-    let fields = &world.resource::<Registry>().public;
-    fields
-        .iter()
-        .map(|field| if field.of == subject.kind { (field.read)(world, subject.index as usize) } else { f64::NAN })
-        .collect()
 }

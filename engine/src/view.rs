@@ -19,7 +19,8 @@ pub enum FieldKind {
     Handle(Kind),
 }
 
-/// A public fact about the protocol (`world.name`), a market, a feed, a venue, or an account open to liquidation.
+/// A public fact about the protocol (`world.name`), a market, a feed, a venue, or what only those asked about it see: an
+/// account open to liquidation, a pending action.
 #[derive(Clone, Copy, Debug)]
 pub struct PublicField {
     /// The record that carries it.
@@ -117,7 +118,7 @@ impl Public {
         let columns = Arc::make_mut(&mut self.columns);
         columns.resize(registry.public.len(), Vec::new());
         for (column, field) in columns.iter_mut().zip(&registry.public) {
-            let count = if field.of == Kind::Account { 0 } else { directory.count(field.of) };
+            let count = if field.of.is_momentary() { 0 } else { directory.count(field.of) };
             column.truncate(if field.fixed { count } else { 0 });
             column.extend((column.len()..count).map(|index| (field.read)(world, index)));
         }
@@ -142,6 +143,14 @@ pub fn freeze(world: &mut World) {
     let mut public = std::mem::take(&mut *world.resource_mut::<Public>());
     public.refresh(world);
     *world.resource_mut::<Public>() = public;
+}
+
+/// Public fields of what is asked about as it stands now, by place in [`Registry::public`]; NaN for those of other kinds.
+pub(crate) fn of_subject(world: &World, subject: Option<Handle>) -> Vec<f64> {
+    let Some(subject) = subject else { return Vec::new() };
+    let fields = world.resource::<Registry>().public.iter();
+    let read = |field: &PublicField| (field.read)(world, subject.index as usize);
+    fields.map(|field| if field.of == subject.kind { read(field) } else { f64::NAN }).collect()
 }
 
 /// The own fields a hook reads, by place in [`Registry::own`].

@@ -305,8 +305,8 @@ attackers: Inline({"x": (role: attacker, strategy: "noise", count: 1)}),
             "title: 1, name:",
             &format!("x.ron:1:13: unknown `title` | expected one of `{}`", TOP_LEVEL.join("`, `")),
         );
-        let known = "`assets`, `settlement`, `vaults`, `feeds`, `markets`, `funds`, `liquidation`, `waterfall`, `offences`, \
-                     `governance`, `safety`";
+        let known = "`assets`, `settlement`, `vaults`, `feeds`, `markets`, `funds`, `liquidation`, `auctions`, `waterfall`, \
+                     `offences`, `governance`, `safety`, `blockspace`";
         check(
             "funds:",
             "fund:",

@@ -61,6 +61,9 @@ const fn noun(kind: Kind) -> &'static str {
         Kind::Proposal => "proposal",
         Kind::Change => "change of a proposal",
         Kind::Parameter => "risk parameter",
+        Kind::Action => "kind of action, where actions compete for blockspace",
+        Kind::Auction => "auction of an underwater account's position",
+        Kind::Pending => "pending action, to the proposer of its block",
     }
 }
 
@@ -83,6 +86,7 @@ const fn role_words(role: Role) -> &'static str {
         Role::Arbitrageur => "trades price differences away",
         Role::Staker => "puts tokens behind markets for a share of their fees",
         Role::Voter => "votes on risk parameters",
+        Role::Validator => "stakes to propose blocks, and orders the actions in them",
         Role::Guardian => "may veto proposals and stop markets",
         Role::Attacker => "tries to take from the others; may do what the public may",
     }
@@ -101,11 +105,13 @@ const fn phase_words(phase: Phase) -> &'static str {
         }
         Phase::Margin => "volatility, and the factor that it puts on requirements",
         Phase::Liquidate => {
-            "underwater accounts are offered to keepers; the waterfall bears what is lost beyond margin"
+            "underwater accounts are offered to keepers, or sold by auction; the waterfall bears what is lost beyond margin"
         }
         Phase::Observe => "the public view is frozen",
         Phase::Decide => "awake agents decide, cohort by cohort; those with votes are asked about every open proposal",
-        Phase::Order => "what is due after its agent's latency is put in a seeded order",
+        Phase::Order => {
+            "what is due after its agent's latency is put in a seeded order; where there is blockspace, what fits and pays gets in, as a rule or the proposer has it"
+        }
         Phase::Execute => "actions run one at a time, each whole or not at all",
         Phase::Fund => "funding is paid",
         Phase::Slash => "offences are adjudicated: stake is cut, victims are paid",
@@ -131,6 +137,10 @@ const fn hook_words(hook: Hook) -> (&'static str, Phase) {
         Hook::Liquidate => ("actions on an underwater account", Phase::Liquidate),
         Hook::Decide => ("actions", Phase::Decide),
         Hook::Vote => ("for, against, abstain, or not yet", Phase::Decide),
+        Hook::Bid => ("a price in an auction, or nothing", Phase::Liquidate),
+        Hook::Order => {
+            ("a rank for a pending action, or nothing to leave it out; actions to put before it", Phase::Order)
+        }
     }
 }
 

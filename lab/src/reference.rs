@@ -85,6 +85,9 @@ fn view(registry: &Registry) -> String {
             Kind::Proposal => "proposal",
             Kind::Change => "change of a proposal",
             Kind::Parameter => "risk parameter",
+            Kind::Action => "kind of action",
+            Kind::Auction => "auction, in `bid`",
+            Kind::Pending => "pending action, in `order`",
         };
         let unit = match field.kind {
             FieldKind::Number => field.unit.to_owned(),

@@ -165,7 +165,7 @@ fn starting_wallet(simulation: &Simulation) -> Option<f64> {
     let probe = probes.iter().find(|probe| probe.kind == Kind::Protocol && probe.name == "attacker_wallet")?;
     match (probe.read)(simulation.world(), 0) {
         Cell::Float(value) => Some(value),
-        Cell::Int(_) | Cell::Flag(_) => None,
+        Cell::Int(_) | Cell::Flag(_) | Cell::Absent => None,
     }
 }
 

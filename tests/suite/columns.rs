@@ -14,7 +14,8 @@ fn kept(library: &Library, script: &Strategy) -> Vec<String> {
 #[test]
 fn the_public_and_all_rules_run_over_columns() {
     let library = Library::load(&[]).expect("the library");
-    let public = [Role::Trader, Role::Staker, Role::Voter, Role::Keeper, Role::Arbitrageur, Role::Oracle];
+    let public =
+        [Role::Trader, Role::Staker, Role::Voter, Role::Keeper, Role::Arbitrageur, Role::Oracle, Role::Validator];
     let is_public = |strategy: &&Strategy| strategy.card.role.is_some_and(|role| public.contains(&role));
     for script in library.strategies().filter(is_public).chain(library.rules()) {
         assert_eq!(kept(&library, script), [""; 0], "{}", script.file);

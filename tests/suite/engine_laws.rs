@@ -37,7 +37,7 @@ fn random_blocks(draw: &mut Stream) -> Vec<(&'static str, String)> {
             "[margin, auto_deleverage, insurance]",
         ],
     );
-    let route = pick(draw, &["pool", "takeover"]);
+    let route = pick(draw, &["pool", "takeover", "pool", "takeover", "auction"]);
     let market = format!(
         r#"{{"TOK-PERP": (feed: "TOK", base: "TOK", venues: ["TOK/USD"], imr: {}, mmr: {}, skew_scale: {}, unrealized_weight: {},
             fee_stake_share: 0.3, vol_reference: {}, funding_period: "3s", funding_cap: {}, funding_scale: 5000.0, fee: {}, oi_cap_depth_share: {},
@@ -71,7 +71,7 @@ fn random_blocks(draw: &mut Stream) -> Vec<(&'static str, String)> {
         0.5 * draw.uniform(),
         0.5 * draw.uniform(),
     );
-    vec![
+    let mut blocks = vec![
         ("protocol.vaults", vaults),
         ("protocol.governance", governance),
         ("protocol.offences", offences),
@@ -85,7 +85,20 @@ fn random_blocks(draw: &mut Stream) -> Vec<(&'static str, String)> {
             pick(draw, &["TOK/USD", "TOK"]),
             pick(draw, &["1e6", "5.0"]),
         )),
-    ]
+        ("protocol.blockspace", format!(
+            r#"(priority: "{}", liquidations: {}, vault: "pool", base_fee_to: {}, base_fee: {}, capacity: {}, block: "2s")"#,
+            pick(draw, &["shuffle", "fee", "stake", "first_come"]),
+            pick(draw, &["at_once", "queued"]),
+            pick(draw, &["burn", "insurance"]),
+            0.1 * draw.uniform(),
+            2.0 + 8.0 * draw.uniform(),
+        )),
+    ];
+    if route == "auction" {
+        let form = pick(draw, &["dutch", "english"]);
+        blocks.push(("protocol.auctions", format!(r#"(form: {form}, duration: "4s", quiet: "1s", lot: 300.0)"#)));
+    }
+    blocks
 }
 
 fn random_value(draw: &mut Stream) -> Value {
@@ -119,7 +132,7 @@ fn random_intent(simulation: &Simulation, draw: &mut Stream) -> palisade_engine:
             palisade_engine::action::ArgKind::Number if arg.name == "choice" => {
                 Value::Number((draw.uniform() * 3.0).floor())
             }
-            palisade_engine::action::ArgKind::Number if matches!(arg.name, "value" | "rate") => {
+            palisade_engine::action::ArgKind::Number if matches!(arg.name, "value" | "rate" | "coins") => {
                 Value::Number(0.3 * draw.uniform())
             }
             _ => random_value(draw),
@@ -156,13 +169,16 @@ fn populated(blocks: &[(&str, &str)]) -> Scenario {
 #[test]
 fn value_is_conserved_whatever_agents_do() {
     let (mut steps, mut executed, mut liquidated, mut kinds) = (0, 0.0, 0.0, std::collections::BTreeSet::new());
-    let (mut cut, mut changed) = (0.0, 0.0);
+    let (mut cut, mut changed, mut auctioned) = (0.0, 0.0, 0.0);
     for case in 0..50 {
         let mut draw = Streams::new(case).stream("laws", 0, 0);
         let blocks = random_blocks(&mut draw);
         let blocks: Vec<(&str, &str)> = blocks.iter().map(|(path, text)| (*path, text.as_str())).collect();
         let mut simulation = simulation(&populated(&blocks), Options { seed: case, ..Options::default() });
         let honest = honest_nodes(simulation.registry());
+        let fields = &simulation.registry().public;
+        let least =
+            fields.iter().position(|field| field.of == Kind::Auction && field.name == "price").expect("a field");
         for _ in 0..210 {
             let intents: Vec<_> = (0..6).map(|_| random_intent(&simulation, &mut draw)).collect();
             let registry = simulation.registry().clone();
@@ -170,6 +186,10 @@ fn value_is_conserved_whatever_agents_do() {
                 honest(ask, replies);
                 if ask.hook == Hook::Decide {
                     replies.intents.extend(intents.iter().filter(|intent| ask.agents.contains(&intent.actor.agent)));
+                }
+                if ask.hook == Hook::Bid {
+                    let least = ask.subject_values[least];
+                    replies.values.extend((0..ask.agents.len()).map(|row| (row, least)));
                 }
                 if let Some(account) = ask.subject.filter(|_| ask.hook == Hook::Liquidate) {
                     let args = [Value::Handle(account), Value::Number(0.7)];
@@ -179,7 +199,7 @@ fn value_is_conserved_whatever_agents_do() {
                 }
             });
             simulation.step(&mut host);
-            for _ in 0..8 {
+            for _ in 0..12 {
                 let attempt = random_intent(&simulation, &mut draw);
                 if simulation.act(&attempt).is_ok() {
                     kinds.insert(simulation.registry().actions[usize::from(attempt.action.0)].name);
@@ -189,12 +209,13 @@ fn value_is_conserved_whatever_agents_do() {
         }
         executed += simulation.outcome("executed_actions").unwrap_or(0.0);
         liquidated += simulation.outcome("liquidations").unwrap_or(0.0);
+        auctioned += simulation.outcome("auctions_settled").unwrap_or(0.0);
         cut += seen(&simulation, Kind::Vault, "cut", 1);
         changed += simulation.outcome("proposals_executed").unwrap_or(0.0);
     }
     assert!(steps >= 10_000, "{steps} steps");
     assert!(executed > 10_000.0, "{executed} actions took effect");
-    assert!(liquidated > 50.0, "{liquidated} liquidations");
+    assert!(liquidated > 50.0 && auctioned > 5.0, "{liquidated} liquidations, {auctioned} by auction");
     let all = Registry::of(&ALL).actions.len();
     assert_eq!(kinds.len(), all, "every kind of action succeeded at least once: {kinds:?}");
     assert!(cut > 20.0 && changed > 20.0, "{cut} coins of stake cut, {changed} proposals in force");
@@ -262,7 +283,11 @@ fn the_order_of_spawning_never_shows() {
 
 #[test]
 fn no_two_systems_race() {
-    let blocks = [("protocol.governance", r#"(token: "TOK")"#)];
+    let blocks = [
+        ("protocol.governance", r#"(token: "TOK")"#),
+        ("protocol.blockspace", "()"),
+        ("protocol.liquidation", "(route: auction)"),
+    ];
     let mut simulation = simulation(&populated(&blocks), Options::default());
     simulation.check_ambiguities().expect("a total order");
 }

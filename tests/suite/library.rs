@@ -71,7 +71,17 @@ fn scenario(tested: &Strategy, process: &str) -> Scenario {
     let role = tested.card.role.expect("a strategy has a role");
     let mut actors = plays(&tested.name, cohort(role, 2));
     (actors.accounts, actors.wallet, actors.margin) = (3, rich, Some(Amounts::Fixed(10_000.0)));
-    if role == Role::Oracle {
+    if tested.text.contains("fn bid(") {
+        let form = if tested.name.starts_with("english") { "english" } else { "dutch" };
+        scenario.blocks.insert("protocol.liquidation".into(), "(route: auction)".into());
+        scenario.blocks.insert("protocol.auctions".into(), format!(r#"(form: {form}, duration: "20s", quiet: "6s")"#));
+    }
+    if role == Role::Validator {
+        let blockspace =
+            r#"(priority: "proposer", liquidations: queued, vault: "nodes", base_fee: 0.01, capacity: 2.0)"#;
+        scenario.blocks.insert("protocol.blockspace".into(), blockspace.into());
+    }
+    if matches!(role, Role::Oracle | Role::Validator) {
         actors.stake = Some(Amounts::Fixed(500.0));
         actors.bind.insert("vault".into(), "nodes".into());
     }

@@ -1,6 +1,8 @@
 //! The suite over all crates: one binary, a module per concern.
 
 mod attacks;
+mod auctions;
+mod blockspace;
 mod columns;
 mod engine_laws;
 mod governors;
@@ -10,6 +12,7 @@ mod links;
 mod mechanisms;
 mod odd;
 mod plugin;
+mod proposers;
 mod reference;
 mod scenarios;
 mod schema;

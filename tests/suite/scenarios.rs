@@ -38,7 +38,7 @@ fn loaded(request: &RunRequest) -> Loaded {
     load(request).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-fn report(scenario: &str, sets: &[&str]) -> Report {
+pub(crate) fn report(scenario: &str, sets: &[&str]) -> Report {
     let request = request(scenario, sets);
     run(&loaded(&request), &request, &Quiet).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -11,13 +11,13 @@ use palisade_tests::hosts::{handle, intent, own, seen};
 use palisade_tests::worlds::{cohort, small, wallet};
 
 /// A world whose scripts run, and the host that runs them.
-struct Play {
-    simulation: Simulation,
-    host: ScriptHost,
+pub(crate) struct Play {
+    pub(crate) simulation: Simulation,
+    pub(crate) host: ScriptHost,
 }
 
 impl Play {
-    fn of(scenario: &Scenario) -> Self {
+    pub(crate) fn of(scenario: &Scenario) -> Self {
         let simulation =
             Simulation::new(scenario, &ALL, Options { seed: 1, ..Options::default() }).expect("a legal scenario");
         let library = Library::load(&[]).expect("the shipped scripts");
@@ -25,21 +25,21 @@ impl Play {
         Self { simulation, host }
     }
 
-    fn steps(&mut self, steps: u32) {
+    pub(crate) fn steps(&mut self, steps: u32) {
         for _ in 0..steps {
             self.simulation.step(&mut self.host);
         }
         assert_eq!(self.simulation.fault_count(), 0, "{:?}", self.simulation.benched());
     }
 
-    fn act(&mut self, agent: u32, action: &str, args: &[Value]) {
+    pub(crate) fn act(&mut self, agent: u32, action: &str, args: &[Value]) {
         let intent = intent(self.simulation.registry(), agent, 0, action, args);
         self.simulation.act(&intent).unwrap_or_else(|refused| panic!("{action}: {refused:?}"));
     }
 }
 
 /// Nodes 0 to 2, the actors from 3 on, and one who owns tokens and money behind them: `count` + 3.
-fn stage(strategy: &str, actors: Cohort, extra: &[(&str, &str)]) -> Scenario {
+pub(crate) fn stage(strategy: &str, actors: Cohort, extra: &[(&str, &str)]) -> Scenario {
     let vaults = r#"{"nodes": (), "pool": (asset: "STK", venue: "STK/USD", markets: ["TOK-PERP"], cooldown: "10s")}"#;
     let venues = r#"{"TOK/USD": (base: "TOK", quote: "USD", price: 1.0, depth: 100000.0),
         "STK/USD": (base: "STK", quote: "USD", price: 1.0, depth: 100000.0)}"#;

@@ -140,7 +140,7 @@ impl<'a> Runner<'a> {
 
 /// The first hook that a strategy has, for examples that name none.
 fn first_hook(checked: &Checked) -> Hook {
-    let order = [Hook::Decide, Hook::Vote, Hook::Report, Hook::Liquidate];
+    let order = [Hook::Decide, Hook::Vote, Hook::Report, Hook::Liquidate, Hook::Bid, Hook::Order];
     order.into_iter().find(|hook| checked.terms.reads.contains_key(hook)).unwrap_or(Hook::Decide)
 }
 

@@ -7,12 +7,13 @@ use palisade_engine::view::{Columns, OwnScope, Public};
 use rhai::{Array, Dynamic, Map};
 
 use crate::catalog::{Access, Catalog, Property};
+use crate::check;
 use crate::problem::did_you_mean;
 use crate::pure::number;
 use crate::types::{Type, kind_noun};
 
 /// Records of the public view by the word for them; of positions and accounts an agent's own are meant.
-const PUBLIC: [(&str, Kind); 10] = [
+const PUBLIC: [(&str, Kind); 12] = [
     ("world", Kind::Protocol),
     ("market", Kind::Market),
     ("feed", Kind::Feed),
@@ -23,6 +24,8 @@ const PUBLIC: [(&str, Kind); 10] = [
     ("change", Kind::Change),
     ("parameter", Kind::Parameter),
     (OFFERED, Kind::Account),
+    ("auction", Kind::Auction),
+    ("pool", Kind::Pending),
 ];
 const OWN: [(&str, Type); 3] = [("me", Type::Me), ("account", Type::Account), ("position", Type::Position)];
 /// The account that `liquidate` is asked about.
@@ -42,7 +45,7 @@ pub(super) struct View<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) public: &'a mut Public,
     pub(super) own: &'a mut Columns,
-    /// Fields of the account offered.
+    /// Fields of what the hook is asked about, where others do not see it.
     pub(super) subject_values: &'a mut [f64],
     /// The things there are.
     pub(super) directory: &'a Directory,
@@ -131,7 +134,7 @@ impl View<'_> {
             }
         };
         match (access, record) {
-            (Access::Public(field, _), Type::Thing(Kind::Account)) => self.subject_values[field] = number,
+            (Access::Public(field, _), Type::Thing(kind)) if kind.is_momentary() => self.subject_values[field] = number,
             (Access::Public(field, _), Type::Thing(kind)) => {
                 let all = 0..self.directory.count(kind);
                 all.filter(|index| place.is_none_or(|place| place == *index))
@@ -163,13 +166,8 @@ impl View<'_> {
 
 /// What a hook is asked about in the standard world.
 pub(super) fn subject(hook: Hook) -> Option<Handle> {
-    let kind = match hook {
-        Hook::Decide => return None,
-        Hook::Report => Kind::Feed,
-        Hook::Vote => Kind::Proposal,
-        Hook::Liquidate => Kind::Account,
-    };
-    Some(Handle { kind, index: 0 })
+    let (_, kind) = check::subject(hook);
+    (kind != Kind::Protocol).then_some(Handle { kind, index: 0 })
 }
 
 fn hinted(message: String, hint: Option<String>) -> String {

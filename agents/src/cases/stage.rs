@@ -24,11 +24,37 @@ use crate::sandbox::{HostOptions, Packages};
 
 const ACCOUNTS: u8 = 3;
 const STEPS: u64 = 4;
-/// What an account offered to `liquidate` looks like when the example does not say.
-const OFFERED: [(&str, f64); 6] =
-    [("market", 0.0), ("size", 10.0), ("notional", 1_000.0), ("equity", 40.0), ("imr", 100.0), ("mmr", 50.0)];
+/// What is asked about and nobody else sees, when the example does not say: an underwater account, the sale of its position,
+/// and an action that waits (which one, depends on the world).
+const MOMENTARY: [(Kind, &str, f64); 23] = [
+    (Kind::Account, "market", 0.0),
+    (Kind::Account, "size", 10.0),
+    (Kind::Account, "notional", 1_000.0),
+    (Kind::Account, "equity", 40.0),
+    (Kind::Account, "imr", 100.0),
+    (Kind::Account, "mmr", 50.0),
+    (Kind::Auction, "market", 0.0),
+    (Kind::Auction, "long", 1.0),
+    (Kind::Auction, "english", 0.0),
+    (Kind::Auction, "size", 10.0),
+    (Kind::Auction, "notional", 1_000.0),
+    (Kind::Auction, "price", 100.0),
+    (Kind::Auction, "best_bid", 0.0),
+    (Kind::Auction, "floor", 96.0),
+    (Kind::Auction, "time_left", 60.0),
+    (Kind::Pending, "fee", 1.0),
+    (Kind::Pending, "waited", 60.0),
+    (Kind::Pending, "sealed", 0.0),
+    (Kind::Pending, "market", -1.0),
+    (Kind::Pending, "venue", 0.0),
+    (Kind::Pending, "size", 10.0),
+    (Kind::Pending, "share", 0.0),
+    (Kind::Pending, "own", 0.0),
+];
+/// What the action that waits is.
+const PENDING: &str = "buy";
 
-const BLOCKS: [(&str, &str); 8] = [
+const BLOCKS: [(&str, &str); 9] = [
     ("market.prices", r#"{"TOK": (start: 100.0, process: Fixed)}"#),
     ("market.outside", r#"(inventory: {"USD": 1e9, "TOK": 1e7}, spread: 0.0)"#),
     (
@@ -48,6 +74,7 @@ const BLOCKS: [(&str, &str); 8] = [
         "protocol.governance",
         r#"(token: "STK", threshold: 0.001, quorum: 0.04, review: "0s", period: "3d", timelock: "2d")"#,
     ),
+    ("protocol.blockspace", "(capacity: 100.0)"),
 ];
 
 /// The agents in the order of their cohorts.
@@ -123,7 +150,7 @@ impl Stage {
         let (agents, subject) = ([AgentId(self.members.first)], situation::subject(hook));
         let asked = Asked { agents: &agents, accounts: usize::from(ACCOUNTS), subject };
         let (mut own, mut public) = (Columns::gather(world, &reads, asked), world.resource::<Public>().clone());
-        let mut subject_values = self.offered();
+        let mut subject_values = self.momentary();
         let scopes: Vec<OwnScope> = registry.own.iter().map(|field| field.scope).collect();
         let directory = world.resource::<Directory>();
         let mut view = View {
@@ -186,12 +213,16 @@ impl Stage {
         CohortScript::new(checked, values, self.members, view, packages).map_err(|problem| problem.to_string())
     }
 
-    fn offered(&self) -> Vec<f64> {
+    fn momentary(&self) -> Vec<f64> {
+        let registry = self.simulation.registry();
         let value = |field: &palisade_engine::view::PublicField| {
-            let given = OFFERED.iter().find(|(name, _)| *name == field.name).map(|(_, value)| *value);
-            given.filter(|_| field.of == Kind::Account).unwrap_or(f64::NAN)
+            if (field.of, field.name) == (Kind::Pending, "action") {
+                return registry.action(PENDING).map_or(-1.0, |action| f64::from(action.0));
+            }
+            let given = MOMENTARY.iter().find(|(kind, name, _)| (*kind, *name) == (field.of, field.name));
+            given.map_or(f64::NAN, |(.., value)| *value)
         };
-        self.simulation.registry().public.iter().map(value).collect()
+        registry.public.iter().map(value).collect()
     }
 }
 

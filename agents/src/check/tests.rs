@@ -90,7 +90,7 @@ fn names_of_the_host_are_not_shadowed() {
 fn hooks_have_their_shape() {
     check_one(
         "fn f() {}",
-        "-2:1 the strategy has no hook (write one of `fn report(me, feed)`, `fn liquidate(me, account)`, `fn decide(me, world)`, `fn vote(me, proposal)`)",
+        "-2:1 the strategy has no hook (write one of `fn report(me, feed)`, `fn liquidate(me, account)`, `fn decide(me, world)`, `fn vote(me, proposal)`, `fn bid(me, auction)`, `fn order(me, pool)`)",
     );
     check_one("fn decide(me) {}", "1:4 `decide` takes 2 arguments, not 1 (write `fn decide(me, world)`)");
     check_one("fn decide(me, world) {}\nfn reprt(me, feed) {}", "2:4 nothing calls `reprt` (did you mean `report`?)");
@@ -323,7 +323,7 @@ fn declarations_are_evaluated() {
     );
     check_one(
         "fn params() { #{ a: 3.0 } }\nfn decide(me, world) {}",
-        "1:4 `a` is not declared as a parameter (param(default, low, high, \"what it is\"), or market_param, venue_param, feed_param, asset_param, vault_param, parameter_param)",
+        "1:4 `a` is not declared as a parameter (param(default, low, high, \"what it is\"), or market_param, venue_param, feed_param, asset_param, vault_param, parameter_param, action_param)",
     );
     check_one(
         "fn wake() { #{ evry: \"1m\" } }\nfn decide(me, world) {}",

@@ -11,6 +11,7 @@ use super::code::{Answer, Bank, Code, Comparison, IntBinary, List, Logic, Op, Re
 use super::tidy;
 use super::value::Val;
 use crate::catalog::Catalog;
+use crate::check;
 use crate::constants;
 use crate::context::MAX_ACTIONS;
 use crate::declare::{Cell, Declarations};
@@ -156,13 +157,9 @@ impl Lowering<'_> {
     fn root(mut self, function: usize) -> Lowered<Code> {
         let args = match self.root {
             Root::Hook(hook) => {
-                let subject = match hook {
-                    Hook::Decide => Val::Thing(Kind::Protocol, self.build.int(0)),
-                    Hook::Report => Val::Thing(Kind::Feed, self.build.emit(Op::Subject)),
-                    Hook::Liquidate => Val::Thing(Kind::Account, self.build.emit(Op::Subject)),
-                    Hook::Vote => Val::Thing(Kind::Proposal, self.build.emit(Op::Subject)),
-                };
-                vec![Val::Me, subject]
+                let (_, kind) = check::subject(hook);
+                let place = if kind == Kind::Protocol { self.build.int(0) } else { self.build.emit(Op::Subject) };
+                vec![Val::Me, Val::Thing(kind, place)]
             }
             Root::Rule(kind) => {
                 let arg = |index| match kind.answers() {
@@ -290,7 +287,7 @@ impl Lowering<'_> {
                 self.need(fits);
                 self.build.emit(Op::FloatOf(vote))
             }
-            (Root::Hook(Hook::Report) | Root::Rule(_), Val::Float(_) | Val::Int(_)) => {
+            (Root::Hook(Hook::Report | Hook::Bid | Hook::Order) | Root::Rule(_), Val::Float(_) | Val::Int(_)) => {
                 let number = self.float_of(value).expect("a number");
                 let is_finite = self.build.emit(Op::Test(Test::Finite, number));
                 self.need(is_finite);

@@ -156,7 +156,7 @@ impl<'a> Run<'_, 'a> {
 
     fn public(&self, (of, field): (Kind, usize), thing: i64) -> f64 {
         match of {
-            Kind::Account => self.bound.subject_values.get(field).copied().unwrap_or(f64::NAN),
+            of if of.is_momentary() => self.bound.subject_values.get(field).copied().unwrap_or(f64::NAN),
             _ => self.bound.public.value(field, index(thing)),
         }
     }

@@ -21,7 +21,7 @@ struct Template {
     sets: &'static [&'static str],
 }
 
-const TEMPLATES: [Template; 8] = [
+const TEMPLATES: [Template; 9] = [
     Template {
         role: "trader",
         text: include_str!("templates/trader.rhai"),
@@ -63,6 +63,13 @@ const TEMPLATES: [Template; 8] = [
         scenario: "quorum_capture",
         cohort: "population.voters",
         sets: &["params={}"],
+    },
+    Template {
+        role: "validator",
+        text: include_str!("templates/validator.rhai"),
+        scenario: "congestion",
+        cohort: "population.validators",
+        sets: &[],
     },
     Template {
         role: "guardian",

@@ -50,6 +50,10 @@ pub struct Agent {
     pub latency: Span,
 }
 
+/// What an agent offers the proposer for the place of each action that it asks for, in settlement units.
+#[derive(Component, Clone, Copy, Debug, Default)]
+pub struct Tip(pub Amount);
+
 /// A margin account.
 ///
 /// Equity = margin balance + `claim` − `debt` + unrealized profit.

@@ -93,6 +93,8 @@ pub enum LiquidationRoute {
     Pool,
     /// The keeper, with its own collateral: what keepers cannot carry stays open.
     Takeover,
+    /// Whoever wins an auction, with its own collateral: what nobody takes stays open.
+    Auction,
 }
 
 /// The block `protocol.liquidation`.

@@ -19,6 +19,13 @@ pub fn bankruptcy_price(mark: f64, size: f64, collateral: f64) -> f64 {
     mark - collateral / size
 }
 
+/// The going price of a descending auction: straight from `start` to `floor` over its duration, and there from then on.
+/// `part` is the share of the duration that is over.
+#[must_use]
+pub fn going_price(start: f64, floor: f64, part: f64) -> f64 {
+    if part < 1.0 { start + (floor - start) * part } else { floor }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,6 +37,12 @@ mod tests {
         let after = (collateral - penalty * share * notional) / (rate * (1.0 - share) * notional);
         assert!((after - target).abs() < 1e-12, "{after}");
         assert_eq!(share_to_target(5.0, 1000.0, 0.05, 0.07, 1.2), 1.0, "a penalty above the relief: all of it");
+    }
+
+    #[test]
+    fn the_going_price_falls_straight_to_its_floor() {
+        assert_eq!([0.0, 0.25, 1.0, 7.0].map(|part| going_price(102.0, 98.0, part)), [102.0, 101.0, 98.0, 98.0]);
+        assert_eq!(going_price(98.0, 102.0, 0.5), 100.0, "a short is bought back for more and more");
     }
 
     #[test]

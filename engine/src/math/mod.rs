@@ -2,6 +2,7 @@
 
 pub mod attack_cost;
 pub mod deterrence;
+pub mod fees;
 pub mod funding;
 pub mod impact;
 pub mod liquidation;

@@ -93,8 +93,9 @@ impl Mechanism for Bribes {
             doc: "What nodes took for reporting a price.",
             #[allow(clippy::cast_precision_loss)]
             read: |world| {
-                let flows = world.resource::<Ledger>().flows().filter(|(flow, _)| flow.reason == "bribe_paid");
-                flows.map(|(_, amount)| amount).sum::<i128>() as f64 / world.resource::<Assets>().settlement_scale()
+                let assets = world.resource::<Assets>();
+                let paid = world.resource::<Ledger>().moved_for("bribe_paid", assets.settlement());
+                paid as f64 / assets.settlement_scale()
             },
         });
     }

@@ -1,5 +1,6 @@
 //! The protocol's mechanisms, one file each, and the explicit list of them: their order within every phase.
 
+mod blockspace;
 mod bribes;
 mod governance;
 mod harm;
@@ -17,7 +18,7 @@ mod waterfall;
 use crate::mechanism::Mechanism;
 
 /// Every built-in mechanism. Within a phase their systems run in this order.
-pub const ALL: [&dyn Mechanism; 12] = [
+pub const ALL: [&dyn Mechanism; 14] = [
     &prices::Prices,
     &venues::Venues,
     &vaults::Vaults,
@@ -25,9 +26,11 @@ pub const ALL: [&dyn Mechanism; 12] = [
     &perp::Perp,
     &margin::Margin,
     &liquidation::Liquidation,
+    &liquidation::Auctions,
     &waterfall::Waterfall,
     &offences::Offences,
     &bribes::Bribes,
     &governance::Governance,
     &safety::Safety,
+    &blockspace::Blockspace,
 ];

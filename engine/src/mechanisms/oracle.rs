@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::clock::Now;
 use crate::domain::{Agent, AgentId, CohortId, Cohorts, Feed, Harm, History, Holdings, Roster, Vault};
 use crate::event::{Event, EventTable, Events};
+use crate::host::Hook;
 use crate::inquiry::{Answers, Inquiries, Inquiry};
 use crate::ledger::Ledger;
 use crate::math::oracle;
@@ -306,7 +307,8 @@ fn observe(
                 row.insert(id, price * libm::exp(common + own));
             }
             let subject = Some(Handle::new(Kind::Feed, network.place));
-            asked.push((network.place, Inquiry { cohort: *cohort, agents: range.map(AgentId).collect(), subject }));
+            let agents = range.map(AgentId).collect();
+            asked.push((network.place, Inquiry { hook: Hook::Report, cohort: *cohort, agents, subject }));
         }
     }
     asked.sort_by_key(|(place, inquiry)| (*place, inquiry.cohort));

@@ -78,13 +78,15 @@ impl Recorder {
         let steps = STEP_TABLES
             .iter()
             .map(|(kind, table, key, doc)| {
-                let probes: Vec<Probe> = registry.probes.iter().filter(|probe| probe.kind == *kind).copied().collect();
+                let of_kind = registry.probes.iter().filter(|probe| probe.kind == *kind);
+                let (probes, columns): (Vec<Probe>, Vec<Data>) =
+                    of_kind.filter_map(|probe| Some((*probe, empty(world, probe)?))).unzip();
                 let mut frame = keyed(table, doc);
                 if !key.is_empty() {
                     frame = frame.with(*key, "", "Its name.", Data::Text(Vec::new()));
                 }
-                for probe in &probes {
-                    frame = frame.with(probe.name, probe.unit, probe.doc, empty(world, probe));
+                for (probe, column) in probes.iter().zip(columns) {
+                    frame = frame.with(probe.name, probe.unit, probe.doc, column);
                 }
                 for (name, Measure { unit, doc, .. }) in measures.probes.iter().filter(|_| *kind == Kind::Protocol) {
                     frame = frame.with(name.clone(), unit.clone(), doc.clone(), Data::Float(Vec::new()));
@@ -200,11 +202,13 @@ fn key(now: Now) -> [Item; 2] {
     [Item::Int(now.step as i64), Item::Int((now.time + now.dt.0) as i64)]
 }
 
-fn empty(world: &World, probe: &Probe) -> Data {
+/// The empty column of a probe, where the world has what it is about.
+fn empty(world: &World, probe: &Probe) -> Option<Data> {
     match (probe.read)(world, 0) {
-        Cell::Int(_) => Data::Int(Vec::new()),
-        Cell::Float(_) => Data::Float(Vec::new()),
-        Cell::Flag(_) => Data::Flag(Vec::new()),
+        Cell::Int(_) => Some(Data::Int(Vec::new())),
+        Cell::Float(_) => Some(Data::Float(Vec::new())),
+        Cell::Flag(_) => Some(Data::Flag(Vec::new())),
+        Cell::Absent => None,
     }
 }
 
@@ -214,6 +218,7 @@ fn item(cell: Cell) -> Item {
         // One bit pattern for NaN, whatever made it.
         Cell::Float(value) => Item::Float(if value.is_nan() { f64::NAN } else { value }),
         Cell::Flag(value) => Item::Flag(value),
+        Cell::Absent => Item::Float(f64::NAN),
     }
 }
 

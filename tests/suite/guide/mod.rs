@@ -3,7 +3,7 @@
 //! | info string | what is done |
 //! |---|---|
 //! | `rhai` | a whole strategy (below `lib/` or `rules/`, by `file=`, a part or a rule): passes `check`, and its cases pass |
-//! | `rhai,decide` (`vote`, `report`, `liquidate`) | the body of that hook: put into a small strategy, checked, and asked once |
+//! | `rhai,decide` (`vote`, `report`, `liquidate`, `bid`, `order`) | the body of that hook: put into a small strategy, checked, and asked once |
 //! | `rhai,functions` | functions of a strategy: card and hook are added where they lack, then as a whole file |
 //! | `rhai,measure` | a script of `probes`: measured for a step of a small world |
 //! | `ron,scenario` | a whole scenario: runs 20 steps |
@@ -31,7 +31,23 @@ use crate::plugin::add_a_mechanism::story;
 
 /// Languages with the words that may follow them.
 const KNOWN: [(&str, &[&str]); 6] = [
-    ("rhai", &["decide", "vote", "report", "liquidate", "functions", "measure", "file", "role", "refused", "fault"]),
+    (
+        "rhai",
+        &[
+            "decide",
+            "vote",
+            "report",
+            "liquidate",
+            "bid",
+            "order",
+            "functions",
+            "measure",
+            "file",
+            "role",
+            "refused",
+            "fault",
+        ],
+    ),
     ("ron", &["scenario", "head", "set", "in", "file", "refused"]),
     ("rust", &["from"]),
     ("toml", &["from"]),

@@ -13,11 +13,13 @@ use palisade_tests::worlds::small;
 use super::{Page, must_fail};
 
 /// The hooks, with the parameter that their question is about and a role that has them.
-const HOOKS: [(&str, &str, &str); 4] = [
+const HOOKS: [(&str, &str, &str); 6] = [
     ("decide", "world", "trader"),
     ("vote", "proposal", "voter"),
     ("report", "feed", "oracle"),
     ("liquidate", "account", "keeper"),
+    ("bid", "auction", "keeper"),
+    ("order", "pool", "validator"),
 ];
 
 /// What bodies of hooks may use.

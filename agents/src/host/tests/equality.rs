@@ -71,6 +71,19 @@ impl World {
         CohortScript::new(checked, values, members, view, (&self.packages, options)).unwrap()
     }
 
+    /// Facts of what is asked about: of the first pending action on a venue, of the other one and of an auction in a market.
+    fn momentary(&self, subject: Option<Handle>) -> Vec<f64> {
+        let is_first = subject.is_some_and(|subject| subject.index == 0);
+        let value = |field: &palisade_engine::view::PublicField| match field.name {
+            _ if !field.of.is_momentary() => f64::NAN,
+            "venue" => f64::from(u8::from(is_first)) - 1.0,
+            "market" => -f64::from(u8::from(is_first)),
+            "own" | "long" => 1.0,
+            _ => 2.5,
+        };
+        self.simulation.registry().public.iter().map(value).collect()
+    }
+
     /// What agents do and remember, in words.
     fn play(&self, script: &mut CohortScript, crowd: u32) -> String {
         let few = AGENTS / 12;
@@ -80,6 +93,9 @@ impl World {
             (Hook::Report, Some(Handle { kind: Kind::Feed, index: 0 }), 1, 2, few),
             (Hook::Vote, TWO, 1, 1, 20),
             (Hook::Vote, ONE, 2, 1, 20),
+            (Hook::Order, Some(Handle { kind: Kind::Pending, index: 0 }), 1, 1, 20),
+            (Hook::Order, Some(Handle { kind: Kind::Pending, index: 1 }), 1, 1, 20),
+            (Hook::Bid, Some(Handle { kind: Kind::Auction, index: 3 }), 1, 1, 20),
             (Hook::Decide, None, 3, 1, crowd),
         ];
         let mut text = String::new();
@@ -96,7 +112,7 @@ impl World {
                 agents: &agents,
                 keys: &keys,
                 subject,
-                subject_values: &[],
+                subject_values: &self.momentary(subject),
                 own: &own,
                 public: world.resource::<Public>(),
                 streams: Streams::new(7),

@@ -80,7 +80,7 @@ impl Mechanism for Ballot {
 
 fn put_to_vote(mut inquiries: ResMut<'_, Inquiries>) {
     let agents = (0..3).map(AgentId).collect();
-    inquiries.push(Inquiry { cohort: CohortId(0), agents, subject: TWO });
+    inquiries.push(Inquiry { hook: Hook::Vote, cohort: CohortId(0), agents, subject: TWO });
 }
 
 fn count(mut answers: ResMut<'_, Answers>, mut cast: ResMut<'_, Cast>) {

@@ -15,7 +15,7 @@ use crate::host::Hook;
 use crate::inquiry::{Answers, Inquiries, Inquiry, Listeners};
 use crate::ledger::{AssetId, Bucket, Ledger, Slot};
 use crate::math::tally::{self, Choice, Tally, Weight};
-use crate::queue;
+use crate::queue::{self, Queue};
 use crate::registry::{Directory, Handle, Kind, Registry, part};
 use crate::tx::Tx;
 use crate::units::Amount;
@@ -200,6 +200,7 @@ fn choice(value: f64) -> Option<Choice> {
 /// Asks everybody with a `vote` hook and a vote who has not answered yet, about every open proposal.
 pub(super) fn ask_voters(world: &mut World) {
     world.resource_mut::<Estimates>().0.clear();
+    forget_missed(world);
     for place in 0..world.resource::<Directory>().count(Kind::Proposal) {
         if course::standing(world, place) != Some(Standing::Active) {
             continue;
@@ -211,7 +212,20 @@ pub(super) fn ask_voters(world: &mut World) {
         let subject = Some(Handle::new(Kind::Proposal, place));
         let mut inquiries = world.resource_mut::<Inquiries>();
         for (cohort, agents) in asked {
-            inquiries.push(Inquiry { cohort, agents, subject });
+            inquiries.push(Inquiry { hook: Hook::Vote, cohort, agents, subject });
+        }
+    }
+}
+
+/// Votes that got into no block were not heard: their voters are asked again.
+fn forget_missed(world: &mut World) {
+    let missed = std::mem::take(&mut world.resource_mut::<Queue>().missed);
+    let cast = world.resource::<Registry>().action("cast");
+    for intent in missed.iter().filter(|intent| Some(intent.action) == cast) {
+        let Ok(place) = Args(&intent.args).handle(0, Kind::Proposal) else { continue };
+        let entity = world.resource::<Directory>().entity(Kind::Proposal, place as usize);
+        if let Some(mut answered) = entity.and_then(|entity| world.get_mut::<Answered>(entity)) {
+            answered.0.remove(&intent.actor.agent);
         }
     }
 }

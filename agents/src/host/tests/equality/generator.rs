@@ -72,6 +72,11 @@ pub(super) fn program(tape: &[u32]) -> String {
     if generator.pick(3) == 1 {
         generator.function("vote", "proposal");
     }
+    for (hook, subject) in [("order", "pool"), ("bid", "auction")] {
+        if generator.pick(3) == 1 {
+            generator.function(hook, subject);
+        }
+    }
     generator.text
 }
 
@@ -137,7 +142,7 @@ impl Generator<'_> {
     /// The value of a hook.
     fn answer(&mut self) -> String {
         match self.hook {
-            "report" => match self.pick(4) {
+            "report" | "order" | "bid" => match self.pick(4) {
                 0 => self.expression(Kind::Float, 3),
                 1 => self.expression(Kind::Int, 2),
                 2 => format!("if {} {{ {} }}", self.expression(Kind::Flag, 2), self.expression(Kind::Float, 2)),
@@ -316,7 +321,7 @@ impl Generator<'_> {
             (3, _) => "throw \"no\";".to_owned(),
             (_, Some(kind)) => format!("return {};", self.expression(kind, 2)),
             (choice, None) => match (self.hook, choice) {
-                ("report", 0 | 1) => format!("return {};", self.expression(Kind::Float, 2)),
+                ("report" | "order" | "bid", 0 | 1) => format!("return {};", self.expression(Kind::Float, 2)),
                 ("vote", 0 | 1) => "return ABSTAIN;".to_owned(),
                 _ => "return;".to_owned(),
             },
@@ -379,6 +384,8 @@ impl Generator<'_> {
             3 => "me.memory.g".to_owned(),
             4 => "me.account(0).equity".to_owned(),
             5 => "me.account(1).position(me.params.market).size".to_owned(),
+            6 if self.hook == "order" => self.one_of(&["pool.fee", "pool.size", "pool.waited"]).to_owned(),
+            6 if self.hook == "bid" => self.one_of(&["auction.price", "auction.floor"]).to_owned(),
             6 => "me.params.market.mark".to_owned(),
             7 => "me.cash".to_owned(),
             8 => "me.params.rate".to_owned(),
@@ -478,6 +485,10 @@ impl Generator<'_> {
             0 => self.one_of(&["true", "false"]).to_owned(),
             1 | 2 => self.variable(Kind::Flag).unwrap_or_else(|| "me.memory.flag".to_owned()),
             3 => "me.memory.flag".to_owned(),
+            4 if self.hook == "order" => {
+                self.one_of(&["pool.own", "(pool.market == me.params.market)", "(pool.venue == ())"]).to_owned()
+            }
+            4 if self.hook == "bid" => self.one_of(&["auction.long", "(auction.market == ())"]).to_owned(),
             4 => "me.params.market.stale".to_owned(),
             5 => "me.account(0).has_position(me.params.market)".to_owned(),
             _ => "me.rng.chance(0.5)".to_owned(),
@@ -515,6 +526,7 @@ impl Generator<'_> {
             0 => "me.params.venue".to_owned(),
             1 => "me.params.other".to_owned(),
             2 => self.variable(Kind::Venue).unwrap_or_else(|| "me.params.venue".to_owned()),
+            3 if self.hook == "order" => "pool.venue".to_owned(),
             3 => "me.params.market.spot".to_owned(),
             _ if depth > 0 => self.choice(Kind::Venue, depth - 1),
             _ => "me.params.venue".to_owned(),

@@ -1,5 +1,10 @@
 //! Liquidation by keepers: underwater accounts are offered to every keeper, who takes a share of the largest position;
-//! partial first, toward a target health, and all of it once health is too low.
+//! partial first, toward a target health, and all of it once health is too low. What is sold by auction is under
+//! `auctions`.
+
+mod auctions;
+mod bids;
+mod view;
 
 use bevy_ecs::prelude::{Component, World};
 
@@ -11,6 +16,7 @@ use crate::domain::{
     Position, Positions, Risk,
 };
 use crate::event::{Event, EventTable};
+use crate::host::Hook;
 use crate::inquiry::{Inquiries, Inquiry};
 use crate::math::liquidation::share_to_target;
 use crate::mechanism::{Assets, Mechanism, Setup};
@@ -23,9 +29,9 @@ use crate::registry::{BlockSpec, Handle, Kind, Registry, part};
 use crate::scenario::{Role, SetupError};
 use crate::settlement::{self, Trade};
 use crate::tx::Tx;
-use crate::units::{Amount, Millis, Rounding, Span, whole};
+use crate::units::{Amount, Rounding, whole};
 use crate::valuation;
-use crate::view::{FieldKind, PublicField};
+pub(super) use auctions::Auctions;
 
 const LIQUIDATION: &str = "protocol.liquidation";
 
@@ -65,7 +71,7 @@ impl Mechanism for Liquidation {
             full_below: "ratio", 0.0, 1.0, Neither, "Health below which all of a position is closed at once.";
             throughput: "accounts/s", 0.0, 1e9, Lower, "Accounts that can be offered to keepers a second.";
         ]);
-        declare_view(registry);
+        view::declare(registry);
         registry.actions.push(ActionSpec {
             name: "liquidate",
             receiver: Receiver::Me,
@@ -115,13 +121,24 @@ fn tally(world: &World, pick: fn(&Tally) -> Amount) -> f64 {
     part::<Tally>(world, Kind::Protocol, 0).map_or(0.0, |tally| pick(tally) as f64)
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn offer_underwater_accounts(world: &mut World) {
     Book::follow(world);
     let Some(terms) = part::<LiquidationTerms>(world, Kind::Protocol, 0) else { return };
-    let now = *world.resource::<Now>();
-    let offered_by = |time: Millis| libm::floor(terms.throughput * Span(time).seconds());
-    let limit = (offered_by(now.time + now.dt.0) - offered_by(now.time)) as usize;
+    let is_auctioned = terms.route == LiquidationRoute::Auction;
+    let limit = usize::try_from(world.resource::<Now>().quota(terms.throughput)).unwrap_or(usize::MAX);
+    let underwater = underwater(world);
+    let count = Amount::try_from(underwater.len()).unwrap_or(Amount::MAX);
+    if !is_auctioned {
+        ask_keepers(world, (Hook::Liquidate, Kind::Account), underwater.into_iter().take(limit));
+    }
+    let protocol = world.resource::<crate::registry::Directory>().entity(Kind::Protocol, 0);
+    if let Some(mut tally) = protocol.and_then(|entity| world.get_mut::<Tally>(entity)) {
+        tally.underwater = count;
+    }
+}
+
+/// Accounts below their maintenance requirement with their owners, those that are furthest below it first.
+fn underwater(world: &World) -> Vec<(AccountId, AgentId)> {
     let rows = world.resource::<Book>().rows();
     let short = rows.iter().filter(|row| row.is_open() && row.nc < row.mmr);
     let owned = short.filter_map(|row| {
@@ -129,21 +146,20 @@ fn offer_underwater_accounts(world: &mut World) {
         Some((row.nc.saturating_sub(row.mmr), row.account, account.owner))
     });
     let mut underwater: Vec<(Amount, AccountId, AgentId)> = owned.collect();
-    let count = Amount::try_from(underwater.len()).unwrap_or(Amount::MAX);
     underwater.sort();
-    underwater.truncate(limit);
+    underwater.into_iter().map(|(_, account, owner)| (account, owner)).collect()
+}
+
+/// Asks everyone who may liquidate about what becomes of accounts, but for their owners.
+fn ask_keepers(world: &mut World, (hook, kind): (Hook, Kind), about: impl IntoIterator<Item = (AccountId, AgentId)>) {
     let keepers: Vec<(CohortId, Vec<AgentId>)> = keepers(world);
     let mut inquiries = world.resource_mut::<Inquiries>();
-    for (_, account, owner) in underwater {
+    for (account, owner) in about {
         for (cohort, agents) in &keepers {
-            let subject = Some(Handle { kind: Kind::Account, index: account.0 });
+            let subject = Some(Handle { kind, index: account.0 });
             let agents = agents.iter().copied().filter(|agent| *agent != owner).collect();
-            inquiries.push(Inquiry { cohort: *cohort, agents, subject });
+            inquiries.push(Inquiry { hook, cohort: *cohort, agents, subject });
         }
-    }
-    let protocol = world.resource::<crate::registry::Directory>().entity(Kind::Protocol, 0);
-    if let Some(mut tally) = protocol.and_then(|entity| world.get_mut::<Tally>(entity)) {
-        tally.underwater = count;
     }
 }
 
@@ -157,7 +173,7 @@ fn keepers(world: &World) -> Vec<(CohortId, Vec<AgentId>)> {
     .collect()
 }
 
-/// What a keeper is about to take.
+/// What a keeper is about to take: at most `share` of what may be closed of the position.
 #[derive(Clone, Copy)]
 struct Seizure {
     account: AccountId,
@@ -166,35 +182,55 @@ struct Seizure {
     share: f64,
 }
 
+impl Seizure {
+    /// Of an underwater account's position in a market, or its largest one.
+    fn of(world: &World, account: AccountId, market: Option<u16>) -> Result<Self, Rejected> {
+        let (record, positions) = valuation::account(world, account).ok_or(Rejected::NOT_FOUND)?;
+        let risk = valuation::risk(world, record, positions);
+        if positions.0.is_empty() || risk.nc >= risk.mmr {
+            return Err(Rejected::HEALTHY);
+        }
+        let position = match market {
+            Some(market) => positions.in_market(usize::from(market)).copied(),
+            None => largest(world, positions),
+        };
+        let position = position.ok_or(Rejected::NOT_FOUND)?;
+        if part::<Market>(world, Kind::Market, usize::from(position.market)).is_some_and(Market::is_halted) {
+            return Err(Rejected::HALTED);
+        }
+        Ok(Self { account, position, risk, share: 1.0 })
+    }
+
+    /// Runs what takes the position away: it is judged, counted, and the account resolved when its loss is final.
+    fn run(
+        tx: &mut Tx<'_>,
+        account: AccountId,
+        act: impl FnOnce(&mut Tx<'_>) -> Result<(), Rejected>,
+    ) -> Result<(), Rejected> {
+        harm::judged(tx, account, |tx| {
+            act(tx)?;
+            let protocol = tx.protocol()?;
+            tx.write::<Tally>(protocol).ok_or(Rejected::NOT_FOUND)?.liquidations += 1;
+            waterfall::resolve_if_crystallized(tx, account)
+        })
+    }
+}
+
 fn liquidate(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejected> {
     let account = AccountId(args.handle(0, Kind::Account)?);
     let share = args.number(1)?;
     if !(share > 0.0 && share <= 1.0) {
         return Err(Rejected::ARGUMENT);
     }
-    let entity = tx.account_entity(account)?;
-    let (record, positions) = (tx.get::<Account>(entity)?, tx.get::<Positions>(entity)?);
-    let risk = valuation::risk(tx.world(), record, positions);
-    if record.owner == actor.agent {
+    if tx.account(account)?.owner == actor.agent {
         return Err(Rejected::new("own_account"));
     }
-    if positions.0.is_empty() || risk.nc >= risk.mmr {
-        return Err(Rejected::HEALTHY);
-    }
-    let position = largest(tx.world(), positions).ok_or(Rejected::NOT_FOUND)?;
-    if part::<Market>(tx.world(), Kind::Market, usize::from(position.market)).is_some_and(Market::is_halted) {
-        return Err(Rejected::HALTED);
-    }
-    let seizure = Seizure { account, position, risk, share };
+    let seizure = Seizure { share, ..Seizure::of(tx.world(), account, None)? };
     let terms = tx.get::<LiquidationTerms>(tx.protocol()?)?.clone();
-    harm::judged(tx, account, |tx| {
-        match terms.route {
-            LiquidationRoute::Pool => close_with_pool(tx, actor, seizure, &terms)?,
-            LiquidationRoute::Takeover => take_over(tx, actor, seizure, &terms)?,
-        }
-        let protocol = tx.protocol()?;
-        tx.write::<Tally>(protocol).ok_or(Rejected::NOT_FOUND)?.liquidations += 1;
-        waterfall::resolve_if_crystallized(tx, account)
+    Seizure::run(tx, account, |tx| match terms.route {
+        LiquidationRoute::Pool => close_with_pool(tx, actor, seizure, &terms),
+        LiquidationRoute::Takeover => take_over(tx, actor, seizure, &terms),
+        LiquidationRoute::Auction => Err(Rejected::new("sold_by_auction")),
     })
 }
 
@@ -208,16 +244,16 @@ fn largest(world: &World, positions: &Positions) -> Option<Position> {
 
 /// Base units to close: the keeper's share of what the protocol allows, all of it once health is too low.
 #[allow(clippy::cast_precision_loss)]
-fn allowed(tx: &Tx<'_>, seizure: Seizure, terms: &LiquidationTerms) -> Result<Amount, Rejected> {
+fn allowed(world: &World, seizure: Seizure, terms: &LiquidationTerms) -> Result<Amount, Rejected> {
     let place = usize::from(seizure.position.market);
-    let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
-    let market_terms = part::<MarketTerms>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
+    let market = part::<Market>(world, Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
+    let market_terms = part::<MarketTerms>(world, Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let (collateral, needed) = (seizure.risk.nc as f64, seizure.risk.mmr as f64);
     let part = if collateral < terms.full_below * needed {
         1.0
     } else {
         let notional = valuation::notional(market, seizure.position.size);
-        let (_, mmr) = valuation::requirement(tx.world(), market, market_terms, seizure.position.size);
+        let (_, mmr) = valuation::requirement(world, market, market_terms, seizure.position.size);
         // Requirements of the account's other positions stay: only this position's rate is relieved.
         let others = needed - mmr as f64;
         share_to_target(
@@ -242,13 +278,13 @@ fn close_with_pool(tx: &mut Tx<'_>, actor: Actor, seizure: Seizure, terms: &Liqu
         return waterfall::resolve(tx, seizure.account, &mut waterfall::Queues::default());
     }
     let place = usize::from(seizure.position.market);
-    let size = -allowed(tx, seizure, terms)? * seizure.position.size.signum();
+    let size = -allowed(tx.world(), seizure, terms)? * seizure.position.size.signum();
     let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let market_terms = part::<MarketTerms>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let price = fill_price(market, market_terms, size)?;
     let cost = valuation::value(market, size, price, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
     settlement::trade(tx, Trade { account: seizure.account, market: place, size, cost })?;
-    pay_penalty(tx, actor, (seizure, cost), terms)?;
+    pay_penalty(tx, actor.agent, (seizure.account, cost), (terms.penalty, terms.keeper_share))?;
     note(tx, seizure.account, (place, size, price, cost))
 }
 
@@ -257,18 +293,16 @@ fn close_with_pool(tx: &mut Tx<'_>, actor: Actor, seizure: Seizure, terms: &Liqu
 #[allow(clippy::cast_precision_loss)]
 fn pay_penalty(
     tx: &mut Tx<'_>,
-    actor: Actor,
-    closed: (Seizure, Amount),
-    terms: &LiquidationTerms,
+    keeper: AgentId,
+    (account, cost): (AccountId, Amount),
+    (penalty, keeper_share): (f64, f64),
 ) -> Result<(), Rejected> {
-    let (seizure, cost) = closed;
-    let account = seizure.account;
     let entity = tx.account_entity(account)?;
     let left = valuation::risk(tx.world(), tx.get::<Account>(entity)?, tx.get::<Positions>(entity)?).nc.max(0);
-    let penalty = whole(cost.abs() as f64 * terms.penalty, Rounding::Up).ok_or(Rejected::OVERFLOW)?.min(left);
-    let reward = whole(penalty as f64 * terms.keeper_share, Rounding::Down).ok_or(Rejected::OVERFLOW)?;
+    let penalty = whole(cost.abs() as f64 * penalty, Rounding::Up).ok_or(Rejected::OVERFLOW)?.min(left);
+    let reward = whole(penalty as f64 * keeper_share, Rounding::Down).ok_or(Rejected::OVERFLOW)?;
     let margin = tx.account(account)?.margin;
-    let wallet = tx.agent(actor.agent)?.wallet.asset(tx.world().resource::<Assets>().settlement());
+    let wallet = tx.agent(keeper)?.wallet.asset(tx.world().resource::<Assets>().settlement());
     let insurance = tx.get::<Funds>(tx.protocol()?)?.insurance;
     tx.transfer_up_to(margin, wallet, reward, "liquidation_reward")?;
     tx.transfer_up_to(margin, insurance, penalty - reward, "liquidation_penalty")?;
@@ -282,7 +316,7 @@ fn take_over(tx: &mut Tx<'_>, actor: Actor, seizure: Seizure, terms: &Liquidatio
     let place = usize::from(seizure.position.market);
     let keeper = tx.account_of(actor.agent, 0)?;
     let affordable = affordable(tx, keeper, place)?;
-    let size = allowed(tx, seizure, terms)?.min(affordable);
+    let size = allowed(tx.world(), seizure, terms)?.min(affordable);
     if size == 0 {
         return Err(Rejected::MARGIN);
     }
@@ -292,11 +326,24 @@ fn take_over(tx: &mut Tx<'_>, actor: Actor, seizure: Seizure, terms: &Liquidatio
     let bearable = seizure.risk.nc.max(0) as f64 / valuation::notional(market, size);
     let penalty = if terms.penalty < bearable { terms.penalty } else { bearable };
     let price = if size > 0 { mark * (1.0 + penalty) } else { mark * (1.0 - penalty) };
+    hand_over(tx, (seizure.account, keeper), (place, size), price).map(drop)
+}
+
+/// Trades `size` of the first account's position away to the second one, which must be able to carry it; returns what the
+/// first one paid.
+fn hand_over(
+    tx: &mut Tx<'_>,
+    (account, keeper): (AccountId, AccountId),
+    (place, size): (usize, Amount),
+    price: f64,
+) -> Result<Amount, Rejected> {
+    let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let cost = valuation::value(market, size, price, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
-    settlement::trade(tx, Trade { account: seizure.account, market: place, size, cost })?;
+    settlement::trade(tx, Trade { account, market: place, size, cost })?;
     settlement::trade(tx, Trade { account: keeper, market: place, size: -size, cost: -cost })?;
     check_initial(tx, keeper)?;
-    note(tx, seizure.account, (place, size, price, cost))
+    note(tx, account, (place, size, price, cost))?;
+    Ok(cost)
 }
 
 /// Base units that the keeper's free collateral can carry at the market's initial ratio, with a little to spare.
@@ -338,47 +385,4 @@ fn note(tx: &mut Tx<'_>, account: AccountId, what: (usize, Amount, f64, Amount))
         ..Event::new(EventTable::Liquidations, "liquidated")
     });
     Ok(())
-}
-
-fn declare_view(registry: &mut Registry) {
-    let field =
-        |name, kind, unit, doc, read| PublicField { of: Kind::Account, name, kind, unit, doc, read, fixed: false };
-    let number = FieldKind::Number;
-    registry.public.extend([
-        field("market", FieldKind::Handle(Kind::Market), "", "The market of its largest position.", |world, place| {
-            read_position(world, place, |position, _| f64::from(position.market)).unwrap_or(-1.0)
-        }),
-        #[allow(clippy::cast_precision_loss)]
-        field("size", number, "contracts", "Signed size of its largest position.", |world, place| {
-            read_position(world, place, |position, market| position.size as f64 / market.base_scale).unwrap_or(0.0)
-        }),
-        field("notional", number, "coins", "Its largest position at the mark.", |world, place| {
-            let scale = world.resource::<Assets>().settlement_scale();
-            read_position(world, place, |position, market| valuation::notional(market, position.size) / scale)
-                .unwrap_or(0.0)
-        }),
-        field("equity", number, "coins", "Its net collateral.", |world, place| read_risk(world, place, |risk| risk.nc)),
-        field("imr", number, "coins", "Its initial requirement.", |world, place| {
-            read_risk(world, place, |risk| risk.imr)
-        }),
-        field("mmr", number, "coins", "Its maintenance requirement.", |world, place| {
-            read_risk(world, place, |risk| risk.mmr)
-        }),
-    ]);
-}
-
-fn account_at(world: &World, place: usize) -> Option<(&Account, &Positions)> {
-    valuation::account(world, AccountId(u32::try_from(place).ok()?))
-}
-
-fn read_position(world: &World, place: usize, read: impl Fn(&Position, &Market) -> f64) -> Option<f64> {
-    let position = largest(world, account_at(world, place)?.1)?;
-    Some(read(&position, part::<Market>(world, Kind::Market, usize::from(position.market))?))
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn read_risk(world: &World, place: usize, pick: fn(&Risk) -> Amount) -> f64 {
-    let scale = world.resource::<Assets>().settlement_scale();
-    account_at(world, place)
-        .map_or(0.0, |(account, positions)| pick(&valuation::risk(world, account, positions)) as f64 / scale)
 }

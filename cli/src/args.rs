@@ -16,6 +16,8 @@ use crate::describe::DescribeArgs;
 #[cfg(feature = "parquet")]
 use crate::diff::DiffArgs;
 use crate::docs::DocsArgs;
+#[cfg(feature = "parquet")]
+use crate::explain::ExplainArgs;
 use crate::list::ListArgs;
 use crate::memory;
 use crate::new::NewArgs;
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     /// Ask a run directory in SQL, or by a ready analysis
     #[cfg(feature = "parquet")]
     Query(QueryArgs),
+    /// Say why a run came out as it did, in sentences with their steps
+    #[cfg(feature = "parquet")]
+    Explain(ExplainArgs),
     /// Write a run or a comparison as one HTML file
     #[cfg(feature = "parquet")]
     Report(ReportArgs),
@@ -97,6 +102,8 @@ impl Command {
             Self::Compare(args) => args.display.color,
             Self::Threshold(args) => args.display.color,
             Self::Stress(args) => args.display.color,
+            #[cfg(feature = "parquet")]
+            Self::Explain(args) => args.display.color,
             #[cfg(feature = "parquet")]
             Self::Report(args) => args.coloring.color,
             #[cfg(feature = "parquet")]
@@ -144,6 +151,9 @@ pub(crate) struct RunArgs {
     /// Run again whenever the scenario, a file it names or a folder of scripts changes, until Ctrl-C
     #[arg(long, conflicts_with_all = ["out", "json"])]
     pub(crate) watch: bool,
+    /// Show the first world on the terminal while it is played, before the run
+    #[arg(long, conflicts_with_all = ["watch", "json", "quiet"])]
+    pub(crate) live: bool,
     #[command(flatten)]
     pub(crate) display: Display,
 }

@@ -11,7 +11,10 @@ mod describe;
 mod diff;
 mod docs;
 mod exit;
+#[cfg(feature = "parquet")]
+mod explain;
 mod list;
+mod live;
 mod memory;
 mod new;
 mod output;
@@ -51,6 +54,8 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(args),
         Command::Threshold(args) => threshold::threshold(args),
         Command::Stress(args) => stress::stress(args),
+        #[cfg(feature = "parquet")]
+        Command::Explain(args) => explain::explain(args),
         #[cfg(feature = "parquet")]
         Command::Report(args) => report::report(args),
         #[cfg(feature = "parquet")]

@@ -6,6 +6,7 @@ use palisade_lab::{load, run as lab};
 
 use crate::args::{Display, RunArgs};
 use crate::exit::Exit;
+use crate::live;
 use crate::output::{complain, print, print_json};
 use crate::paint::Paint;
 use crate::rerun;
@@ -21,6 +22,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
 /// One run from its files to its summary.
 pub(crate) fn once(args: &RunArgs, request: &RunRequest) -> Result<Exit, Trouble> {
     let loaded = load::load(request)?;
+    if args.live
+        && let Some(exit) = live::watch(&loaded, request)?
+    {
+        return Ok(exit);
+    }
     let onlooker = Onlooker::start(&args.display, Some(loaded.all_steps(request)))?;
     let report = lab::run(&loaded, request, &onlooker)?;
     drop(onlooker);

@@ -141,20 +141,17 @@ fn full(stressed: &Stressed, paint: Paint) -> String {
 /// The cells without those that differ from another by a factor that changes nothing, and the names of such factors.
 fn telling(cells: &[Stressing]) -> (Vec<&Stressing>, Vec<&'static str>) {
     let Some(first) = cells.first() else { return (Vec::new(), Vec::new()) };
-    let factors: [(&str, fn(&mut Stressing, &Stressing), fn(&Stressing) -> f64); 2] = [
-        ("depth", |cell, first| cell.depth = first.depth, |cell| cell.depth),
-        ("price of stake", |cell, first| cell.stake_price = first.stake_price, |cell| cell.stake_price),
-    ];
     let (mut kept, mut idle): (Vec<&Stressing>, Vec<&str>) = (cells.iter().collect(), Vec::new());
-    for (name, reset, factor) in factors {
-        let text = |cell: &Stressing| {
+    for name in ["depth", "price of stake"] {
+        let factor = |cell: &Stressing| if name == "depth" { cell.depth } else { cell.stake_price };
+        let without = |cell: &Stressing| {
             let mut cell = cell.clone();
-            reset(&mut cell, first);
+            *(if name == "depth" { &mut cell.depth } else { &mut cell.stake_price }) = 1.0;
             format!("{cell:?}")
         };
         let base: Vec<String> =
-            kept.iter().filter(|cell| factor(cell) == factor(first)).map(|cell| text(cell)).collect();
-        if base.len() < kept.len() && kept.iter().all(|cell| base.contains(&text(cell))) {
+            kept.iter().filter(|cell| factor(cell) == factor(first)).map(|cell| without(cell)).collect();
+        if base.len() < kept.len() && kept.iter().all(|cell| base.contains(&without(cell))) {
             kept.retain(|cell| factor(cell) == factor(first));
             idle.push(name);
         }

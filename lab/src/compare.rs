@@ -230,7 +230,7 @@ mod tests {
         };
         let d: Vec<f64> = [1, 2, 3].map(|seed| value(&b, &changed, seed) - value(&a, &request, seed)).into();
         let mean = (d[0] + d[1] + d[2]) / 3.0;
-        let s = (d.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / 2.0).sqrt();
+        let s = (d.iter().map(|d| (d - mean) * (d - mean)).sum::<f64>() / 2.0).sqrt();
         let half = 4.302_652_729_911_275 * s / 3f64.sqrt();
         let (low, high) = fees.interval.unwrap();
         assert!((low - (mean - half)).abs() < 1e-6 * half && (high - (mean + half)).abs() < 1e-6 * half, "{fees:?}");

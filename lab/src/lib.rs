@@ -7,12 +7,15 @@ mod command;
 pub mod compare;
 mod details;
 mod expect;
+#[cfg(feature = "parquet")]
+pub mod explain;
 pub mod figure;
 pub mod folder;
 pub mod fork;
 #[cfg(feature = "parquet")]
 pub mod frames;
 pub mod inventory;
+pub mod live;
 pub mod load;
 pub mod odd;
 #[cfg(feature = "parquet")]

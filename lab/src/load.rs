@@ -165,6 +165,12 @@ impl Loaded {
         self.steps(request).saturating_mul(worlds)
     }
 
+    /// The smallest units of the settlement asset in a coin.
+    pub(crate) fn settlement_scale(&self) -> f64 {
+        let spec = self.scenario.assets.iter().find(|(name, _)| *name == self.scenario.settlement);
+        spec.map_or(1.0, |(_, spec)| (0..spec.decimals).fold(1.0, |scale, _| scale * 10.0))
+    }
+
     /// The figures of a run: those of the mechanisms, then those of the run itself, then the scenario's own.
     #[must_use]
     pub fn outcomes(&self) -> &[Figure] {

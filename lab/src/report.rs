@@ -14,6 +14,8 @@ pub struct Report {
     pub scenario: String,
     /// The scenario's summary.
     pub summary: String,
+    /// What came out, in a sentence or two.
+    pub verdict: String,
     /// Version of the program.
     pub version: String,
     /// Digest of the composed scenario and its data files.

@@ -15,6 +15,7 @@ use crate::report::{FailIf, OutcomeRow, Report};
 use crate::session::{STACK, Session};
 use crate::stats;
 use crate::store::Store;
+use crate::verdict::headline;
 use crate::world::{Order, WorldResult};
 
 /// Follows a run, and may ask it to end early.
@@ -137,7 +138,8 @@ fn report(loaded: &Loaded, request: &RunRequest, worlds: &[WorldResult], command
     let first = worlds.first().and_then(|world| Some((world, world.details.clone()?)));
     let (first, details) = first.ok_or_else(|| LoadError::Usage("no world has run".into()))?;
     let finished = u32::try_from(worlds.len()).unwrap_or(u32::MAX);
-    Ok(Report {
+    let mut report = Report {
+        verdict: String::new(),
         scenario: loaded.scenario.name.clone(),
         summary: loaded.summary().to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -154,7 +156,9 @@ fn report(loaded: &Loaded, request: &RunRequest, worlds: &[WorldResult], command
         outcomes: outcomes(loaded, worlds),
         fail_if: request.fail_if.as_deref().map(|text| fail_if(loaded, text, worlds)).transpose()?,
         out: request.out.as_ref().map(|out| out.display().to_string()),
-    })
+    };
+    report.verdict = headline(&report);
+    Ok(report)
 }
 
 fn outcomes(loaded: &Loaded, worlds: &[WorldResult]) -> Vec<OutcomeRow> {

@@ -202,22 +202,29 @@ mod tests {
         Search { path, from, to, until: until.to_owned(), pieces: 4, precision: 1e-4 }
     }
 
-    /// In a calm world the insurance fund begins as large as it is set, and only grows by fees of a few coins.
+    /// Solvency grows with the insurance fund one for one: where the fund of 5,000 gives a seed `S`, the condition that
+    /// solvency reaches some `T` begins at 5,000 + T − S.
     #[test]
     fn the_threshold_of_every_seed_lies_where_the_condition_begins() {
-        let probe = "outcomes: {\"fund\": (script: \"world.insurance_fund\")},\npopulation:";
-        let (_folder, request) = sample::calm(&[("population:", probe)]);
+        let (_folder, request) = sample::calm(&[("insurance: 10000.0", "insurance: 5000.0")]);
         let request = RunRequest { seeds: 6, jobs: 2, steps: Some(3), ..request };
-        let found = threshold(&request, &search(1_000.0, 9_000.0, "fund >= 5000"), &Onlooker::default()).unwrap();
+        let loaded = load(&request).unwrap();
+        let (_, figures) = crate::run::run_worlds(&loaded, &request, &Onlooker::default()).unwrap();
+        let place = loaded.outcomes().iter().position(|outcome| outcome.name == "solvency").unwrap();
+        let solvency: Vec<f64> = figures.iter().map(|figures| figures[place]).collect();
+        let target = solvency[0] + 0.25;
+        let up = search(1_000.0, 9_000.0, &format!("solvency >= {target}"));
+        let found = threshold(&request, &up, &Onlooker::default()).unwrap();
         assert_eq!((found.crossed, found.wavering, found.worlds), (6, 0, 6 * (5 + 12)));
-        let median = found.median.unwrap();
-        assert!(median < 5_000.0 && median > 4_900.0, "{median}");
-        let (low, high) = found.interval.unwrap();
-        assert!(low <= median && median <= high && found.resolution < 1.0);
-        for Found { below, above, .. } in &found.seeds {
-            assert!((above.unwrap() - below.unwrap() - found.resolution).abs() < 1e-6);
+        for (Found { below, above, .. }, solvency) in found.seeds.iter().zip(&solvency) {
+            let (below, above, expected) = (below.unwrap(), above.unwrap(), 5_000.0 + target - solvency);
+            assert!(below <= expected + 1e-3 && expected <= above + 1e-3, "{below} {expected} {above}");
+            assert!((above - below - found.resolution).abs() < 1e-6 && found.resolution < 1.0);
         }
-        let down = threshold(&request, &search(9_000.0, 1_000.0, "fund < 5000"), &Onlooker::default()).unwrap();
+        let (median, (low, high)) = (found.median.unwrap(), found.interval.unwrap());
+        assert!(low <= median && median <= high);
+        let down = search(9_000.0, 1_000.0, &format!("solvency < {target}"));
+        let down = threshold(&request, &down, &Onlooker::default()).unwrap();
         assert!((down.median.unwrap() - median).abs() <= found.resolution, "{down:?}");
     }
 

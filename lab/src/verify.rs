@@ -9,6 +9,7 @@ use crate::figure::LOSS_CAUSED;
 use crate::load::{LoadError, Loaded, RunRequest, load};
 use crate::run::{RunError, Watch, in_order};
 use crate::session::Session;
+use crate::source::Override;
 use crate::track::Tracker;
 use crate::world::Order;
 
@@ -131,6 +132,43 @@ fn figures(loaded: &Loaded, request: &RunRequest, watch: &dyn Watch, wanted: &[F
         None => outcome(name).map_or(f64::NAN, |place| world.figures[place]),
     };
     Ok(wanted.iter().map(value).collect())
+}
+
+/// What became of an attack under a change.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Stop {
+    /// The changes, as `--set` takes them; none for the world as it was.
+    pub set: Vec<String>,
+    /// What attackers carried out less what they put in.
+    pub net: f64,
+    /// What everyone else lost by the attack.
+    pub loss_caused: f64,
+    /// The mechanism behind the change, in the scenario's words.
+    pub why: String,
+}
+
+/// Runs the changes that a scenario names as its counterfactuals, each once, behind the world as it is.
+///
+/// # Errors
+/// As for loading and running.
+pub fn what_if(loaded: &Loaded, request: &RunRequest, watch: &dyn Watch) -> Result<Vec<Stop>, VerifyError> {
+    let mut changes: Vec<(Vec<String>, Vec<Override>, String)> = vec![(Vec::new(), Vec::new(), String::new())];
+    for variation in &loaded.expectations.variations {
+        if !changes.iter().any(|(set, ..)| *set == variation.set) {
+            changes.push((variation.set.clone(), variation.overrides.clone(), variation.why.clone()));
+        }
+    }
+    if changes.len() == 1 {
+        return Ok(Vec::new());
+    }
+    let wanted: Vec<Figure> = ["attacker_net", LOSS_CAUSED].map(|name| (name.to_owned(), None)).into();
+    in_order((changes.len(), request.jobs), watch, |place| {
+        let (set, overrides, why) = &changes[place];
+        let sets = request.sets.iter().chain(overrides).cloned().collect();
+        let request = RunRequest { sets, ..request.clone() };
+        let found = figures(&load(&request)?, &request, watch, &wanted)?;
+        Ok(Stop { set: set.clone(), net: found[0], loss_caused: found[1], why: why.clone() })
+    })
 }
 
 fn judge(loaded: &Loaded, request: &RunRequest, runs: &[Vec<f64>]) -> Verification {

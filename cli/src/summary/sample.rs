@@ -89,6 +89,7 @@ fn world() -> World {
 /// One world with an attack that pays.
 pub(crate) fn one_world() -> Report {
     Report {
+        verdict: String::new(),
         scenario: "mango_2022".to_owned(),
         summary: "a thin token's perpetual attacked through the venue its oracle reads".to_owned(),
         version: "0.1.0".to_owned(),

@@ -30,6 +30,8 @@ pub struct Manifest {
     pub steps: u64,
     /// Whether every world that was asked for is here.
     pub complete: bool,
+    /// The smallest units of the settlement asset in a coin.
+    pub settlement_scale: f64,
     /// In which format the tables are.
     pub format: Format,
     /// What the tables and their columns are, by name.
@@ -94,11 +96,10 @@ pub struct Written {
 impl Manifest {
     pub(crate) fn of(
         report: &Report,
-        format: Format,
+        (format, settlement_scale): (Format, f64),
         tables: BTreeMap<String, TableNote>,
-        files: Vec<Written>,
+        mut files: Vec<Written>,
     ) -> Self {
-        let mut files = files;
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Self {
             schema: SCHEMA,
@@ -110,6 +111,7 @@ impl Manifest {
             seeds: report.seeds.clone(),
             steps: report.steps,
             complete: !report.interrupted,
+            settlement_scale,
             format,
             tables,
             files,

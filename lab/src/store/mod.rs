@@ -36,6 +36,7 @@ pub(crate) const SCHEMA: u32 = 1;
 pub(crate) struct Store {
     folder: NewFolder,
     record: Record,
+    settlement_scale: f64,
     hashes: [(&'static str, String); 2],
     /// What the tables are, as far as they have been begun.
     notes: Mutex<BTreeMap<String, TableNote>>,
@@ -56,7 +57,8 @@ impl Store {
         let folder = NewFolder::create(target)?;
         let hashes =
             [("scenario_hash", loaded.scenario_hash().to_owned()), ("scripts_hash", loaded.scripts_hash().to_owned())];
-        Ok(Self { folder, record, hashes, notes: Mutex::default() })
+        let settlement_scale = loaded.settlement_scale();
+        Ok(Self { folder, record, settlement_scale, hashes, notes: Mutex::default() })
     }
 
     /// The tables of the world at a place of the run.
@@ -78,7 +80,7 @@ impl Store {
         let mut files = files;
         files.push(self.summary(report)?);
         let notes = self.notes.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let manifest = Manifest::of(report, self.record.format, notes, files);
+        let manifest = Manifest::of(report, (self.record.format, self.settlement_scale), notes, files);
         let target = self.folder.target();
         let mut text = serde_json::to_string_pretty(&manifest).map_err(|error| wrong(target, error))?;
         text.push('\n');
@@ -205,6 +207,7 @@ mod tests {
                 "flows",
                 "governance",
                 "groups",
+                "holdings",
                 "liquidations",
                 "markets",
                 "params",

@@ -74,7 +74,7 @@ impl Table {
 
 /// What writes batches of rows in a format.
 enum Sink {
-    Parquet(parquet::BatchedWriter<BufWriter<File>>),
+    Parquet(Box<parquet::BatchedWriter<BufWriter<File>>>),
     Csv(csv::BatchedWriter<BufWriter<File>>),
     Ipc(ipc::BatchedWriter<BufWriter<File>>),
 }
@@ -87,13 +87,13 @@ impl Sink {
         footer: Vec<(String, String)>,
     ) -> Result<Self, PolarsError> {
         Ok(match format {
-            Format::Parquet => Self::Parquet(
-                ParquetWriter::new(file)
+            Format::Parquet => {
+                let writer = ParquetWriter::new(file)
                     .with_compression(ParquetCompression::Zstd(None))
                     .set_parallel(false)
-                    .with_key_value_metadata(Some(KeyValueMetadata::from_static(footer)))
-                    .batched(schema)?,
-            ),
+                    .with_key_value_metadata(Some(KeyValueMetadata::from_static(footer)));
+                Self::Parquet(Box::new(writer.batched(schema)?))
+            }
             Format::Csv => Self::Csv(CsvWriter::new(file).n_threads(1).batched(schema)?),
             Format::Ipc => {
                 // What every reader of Arrow knows: strings, not views of them.

@@ -11,6 +11,7 @@
 //! | `ron,set=PATH,in=NAME` | the value at a path of a scenario, which then runs 20 steps |
 //! | `rust,from=FILE`, `toml,from=FILE` | lines of a file of the repository, word for word; `// …` stands for lines left out |
 //! | `text,prints=EXAMPLE` | what an example prints |
+//! | `python` | lines that call `python/palisade`, whose own tests call the same |
 //! | `sh`, `text` | commands, and lines of what they print: run by the program's own tests, `cli/tests/guide.rs` |
 //!
 //! Further words: `file=PATH` keeps a block under that path for the later ones of its page, commands included;
@@ -30,7 +31,7 @@ use tempfile::TempDir;
 use crate::plugin::add_a_mechanism::story;
 
 /// Languages with the words that may follow them.
-const KNOWN: [(&str, &[&str]); 6] = [
+const KNOWN: [(&str, &[&str]); 7] = [
     (
         "rhai",
         &[
@@ -53,6 +54,7 @@ const KNOWN: [(&str, &[&str]); 6] = [
     ("toml", &["from"]),
     ("text", &["prints"]),
     ("sh", &["exit"]),
+    ("python", &[]),
 ];
 
 /// A page under test, with the files that its blocks have made so far.

@@ -4,7 +4,6 @@ use super::super::chart::dots;
 use super::super::{Section, Source, Table, numbers, words};
 use crate::frames::{Cell, FramesError};
 use crate::report::{OutcomeRow, Report};
-use crate::verdict::headline;
 use crate::words::{counted, figure, percent};
 
 /// The figures a committee asks for first.
@@ -26,7 +25,7 @@ pub(super) const HEADLINE: [&str; 12] = [
 pub(super) fn verdict(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Run(source) = source else { return Ok(None) };
     let report = &source.report;
-    let mut lead = vec![headline(report)];
+    let mut lead = vec![report.verdict.clone()];
     lead.push(format!(
         "{} of {}, {} each, seeds {}; coins are {}.",
         counted(u64::from(report.worlds), "world"),

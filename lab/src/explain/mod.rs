@@ -1,0 +1,148 @@
+//! Why a run came out as it did, in sentences with their steps: what enabled it, who did it, which layers paid. Everything
+//! is read off the tables of a run directory; what would have stopped it is for runs with other parameters to say.
+
+mod cause;
+mod subject;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::frames::{FramesError, RunDir};
+use crate::words::time;
+
+/// What to explain.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Question {
+    /// How the run came out as it did.
+    Course,
+    /// Who bore losses, account by account.
+    Loss,
+    /// What one agent did and what became of it.
+    Agent(u32),
+    /// One liquidation, by its place in the table.
+    Liquidation(usize),
+    /// One proposal, by its name or its place.
+    Proposal(String),
+}
+
+/// An answer in sentences.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Explanation {
+    /// What is explained.
+    pub title: String,
+    /// The world.
+    pub seed: u64,
+    /// Sentences, in the order in which they are read.
+    pub sentences: Vec<Sentence>,
+    /// What the tables do not hold and another run could.
+    pub missing: Option<String>,
+}
+
+/// One sentence.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Sentence {
+    /// The step it is about, where it is about one.
+    pub step: Option<u64>,
+    /// Simulated time at the end of that step, in milliseconds.
+    pub time_ms: Option<u64>,
+    /// What it says.
+    pub text: String,
+}
+
+/// A world of a run, to be asked.
+struct Telling<'a> {
+    run: &'a RunDir,
+    seed: u64,
+    /// Name of the settlement asset, and its smallest units in a coin.
+    coin: String,
+    scale: f64,
+}
+
+type Row = Map<String, Value>;
+
+/// Explains a world of a run: that of `seed`, or the first.
+///
+/// # Errors
+/// A seed, an agent, a liquidation or a proposal that is not there; a file that is damaged.
+pub fn explain(run: &RunDir, seed: Option<u64>, question: &Question) -> Result<Explanation, FramesError> {
+    let seeds = &run.manifest().seeds;
+    let seed = seed.or_else(|| seeds.first().copied()).unwrap_or_default();
+    if !seeds.contains(&seed) {
+        let known = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        let help = Some(format!("the run has {known}"));
+        return Err(FramesError::Unknown { what: "world of seed", name: seed.to_string(), help });
+    }
+    let coin = run.report()?.settlement;
+    let telling = Telling { run, seed, coin, scale: run.manifest().settlement_scale };
+    let (title, sentences) = match question {
+        Question::Course => (format!("{}, seed {seed}", run.manifest().scenario), telling.course()?),
+        Question::Loss => ("Losses beyond margin, and who bore them".to_owned(), telling.losses()?),
+        Question::Agent(agent) => telling.agent(*agent)?,
+        Question::Liquidation(place) => telling.liquidation(*place)?,
+        Question::Proposal(name) => telling.proposal(name)?,
+    };
+    let wants_trades = matches!(question, Question::Course | Question::Agent(_) | Question::Liquidation(_));
+    let missing = (wants_trades && !run.manifest().tables.contains_key("trades")).then(|| {
+        format!(
+            "who traded what is not recorded here: `{} --out DIR --record tables=trades,positions`",
+            run.manifest().command
+        )
+    });
+    Ok(Explanation { title, seed, sentences, missing })
+}
+
+impl Telling<'_> {
+    /// Rows of this world; `{}` stands for the condition on it.
+    fn rows(&self, sql: &str) -> Result<Vec<Row>, FramesError> {
+        let sql = sql.replace("{}", &format!("seed = {}", self.seed));
+        let rows = match self.run.query(&sql)?.to_json() {
+            Value::Array(rows) => rows,
+            _ => Vec::new(),
+        };
+        Ok(rows.into_iter().filter_map(|row| if let Value::Object(row) = row { Some(row) } else { None }).collect())
+    }
+
+    fn coins(&self, units: f64) -> String {
+        format!("{} {}", crate::words::money(units / self.scale), self.coin)
+    }
+
+    fn money(&self, coins: f64) -> String {
+        format!("{} {}", crate::words::money(coins), self.coin)
+    }
+}
+
+fn number(row: &Row, name: &str) -> f64 {
+    row.get(name).and_then(Value::as_f64).unwrap_or(f64::NAN)
+}
+
+fn text<'a>(row: &'a Row, name: &str) -> &'a str {
+    row.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn whole(row: &Row, name: &str) -> u64 {
+    row.get(name).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// A sentence about the step of a row.
+fn at(row: &Row, text: String) -> Sentence {
+    Sentence { step: Some(whole(row, "step")), time_ms: Some(whole(row, "time_ms")), text }
+}
+
+/// A sentence about no step in particular.
+fn said(text: String) -> Sentence {
+    Sentence { step: None, time_ms: None, text }
+}
+
+impl Sentence {
+    /// `step 42 (3m 30s)`, or nothing.
+    #[must_use]
+    pub fn when(&self) -> String {
+        match (self.step, self.time_ms) {
+            (Some(step), Some(millis)) => format!("step {step} ({})", time(millis)),
+            _ => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

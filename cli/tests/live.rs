@@ -87,7 +87,7 @@ fn is_given_back(raw: &str) -> bool {
 #[test]
 fn a_run_is_watched_resized_paused_and_ends_with_its_summary() {
     let mut terminal = Terminal::start(&["run", "thin_market", "--steps", "240", "--live"], (32, 110));
-    let first = terminal.wait(|text| text.contains("THIN-PERP") && text.contains("security margin"));
+    let first = terminal.wait(|text| text.contains("security margin") && text.contains("q quit"));
     for part in
         ["thin_market", "index, oracle, mark", "assets − claims", "Backing and margin", "Events", "q quit", "of 240"]
     {

@@ -51,7 +51,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<Exit, Trouble> {
     let steps = left.all_steps(&a).saturating_add(right.all_steps(&b));
     let onlooker = Onlooker::start(&args.display, Some(steps))?;
     let pair = Pair { a: (&left, &a), b: (&right, &b) };
-    let comparison = pair.compare(args.out.as_deref(), command(args, &a, &b), &onlooker)?;
+    let comparison = pair.compare(args.out.as_deref(), |seeds| command(args, (&a, &b), seeds), &onlooker)?;
     drop(onlooker);
     let paint = Paint::stdout(args.display.color);
     match (args.display.json, args.display.quiet) {
@@ -63,12 +63,12 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<Exit, Trouble> {
 }
 
 /// The command without what changes no figure.
-fn command(args: &CompareArgs, a: &RunRequest, b: &RunRequest) -> String {
+fn command(args: &CompareArgs, (a, b): (&RunRequest, &RunRequest), seeds: usize) -> String {
     let mut words = vec!["palisade".to_owned(), "compare".to_owned(), a.scenario.display().to_string()];
     words.extend(args.other.iter().map(|other| other.display().to_string()));
     let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
     option("seed", a.seed.to_string());
-    option("seeds", a.seeds.to_string());
+    option("seeds", seeds.to_string());
     if let Some(steps) = a.steps {
         option("steps", steps.to_string());
     }
@@ -104,14 +104,13 @@ fn verdict(comparison: &Comparison) -> String {
             _ => format!("{what} {a} {settlement} under A and {b} under B{certain}"),
         })
     };
-    let said = [
-        change("attack_profitable", "The attack pays"),
-        change("attacker_net", "Attackers carry out"),
-        change("insolvent", "The protocol ends insolvent"),
-        change("volume", "Agents trade"),
-    ];
-    let said: Vec<String> = said.into_iter().flatten().collect();
-    format!("Over {}: {}.", counted(comparison.seeds.len() as u64, "paired seed"), said.join(". "))
+    let attacked = comparison.row("attacker_outlay").is_some_and(|row| row.a > 0.0 || row.b > 0.0);
+    let of_attack = [change("attack_profitable", "The attack pays"), change("attacker_net", "Attackers' net is")];
+    let of_all = [change("insolvent", "The protocol ends insolvent"), change("volume", "Agents trade")];
+    let said: Vec<String> = of_attack.into_iter().filter(|_| attacked).chain(of_all).flatten().collect();
+    let seeds = counted(comparison.seeds.len() as u64, "paired seed");
+    let early = if comparison.interrupted { "Interrupted. " } else { "" };
+    format!("{early}Over {seeds}: {}.", said.join(". "))
 }
 
 fn full(comparison: &Comparison, paint: Paint) -> String {
@@ -124,10 +123,10 @@ fn full(comparison: &Comparison, paint: Paint) -> String {
         ("95 % interval", Align::Right),
     ];
     let is_cost = |row: &&Difference| COSTS.contains(&row.name.as_str());
-    let moved = |row: &&Difference| row.n > 0 && row.difference != 0.0;
+    let moved = |row: &&Difference| row.differing > 0;
     let costs: Vec<_> = comparison.rows.iter().filter(is_cost).map(cells).collect();
     let rest: Vec<_> = comparison.rows.iter().filter(|row| !is_cost(row) && moved(row)).map(cells).collect();
-    let still = comparison.rows.iter().filter(|row| !is_cost(row) && row.n > 0 && row.difference == 0.0);
+    let still = comparison.rows.iter().filter(|row| !is_cost(row) && row.n > 0 && row.differing == 0);
     let still: Vec<&str> = still.map(|row| row.name.as_str()).collect();
     let mut text: String = wrapped("", &verdict(comparison)).lines().map(|line| paint.bold(line) + "\n").collect();
     text += "\n";
@@ -138,7 +137,7 @@ fn full(comparison: &Comparison, paint: Paint) -> String {
         text += "\nNo other figure differs.\n";
     } else {
         text += &format!("\n{}\n{}", paint.bold("What else differs"), table(&columns, rest));
-        text += "  Means over worlds; intervals by Student's t over differences of the same seed; * leaves out 0.\n";
+        text += "  Means over worlds; intervals by Student's t over differences of the same seed, of shares by\n  Newcombe's method; * leaves out 0.\n";
     }
     if !still.is_empty() {
         text += &format!("\n{}", wrapped("Equal in every world: ", &still.join(", ")));

@@ -102,7 +102,7 @@ fn shown(explanation: &Explanation, stops: Option<&[Stop]>, paint: Paint) -> Str
     for sentence in &explanation.sentences {
         text += &wrapped(&format!("  {:width$}  ", sentence.when()), &sentence.text);
     }
-    if let Some(missing) = &explanation.missing {
+    for missing in &explanation.missing {
         text += &format!("\n{}", wrapped("", missing));
     }
     match stops {

@@ -19,6 +19,8 @@ use crate::trouble::Trouble;
 
 /// Time between two pictures.
 const PICTURE: Duration = Duration::from_millis(40);
+/// Time between two pictures of what stands still.
+const IDLE: Duration = Duration::from_millis(500);
 /// How long a run takes to watch, at first.
 const LENGTH: Duration = Duration::from_secs(12);
 /// Points kept of a line; of more, every second is left out.
@@ -88,7 +90,7 @@ struct Picture {
     market: usize,
     /// Index, oracle and mark of every market, over steps.
     prices: Vec<[Line2; 3]>,
-    /// Change of the attackers' wallets, their paper profit, and the protocol's solvency.
+    /// Change of the attackers' wallets since the first step, their paper profit, and the protocol's solvency.
     money: [Line2; 3],
     events: Vec<String>,
     note: &'static str,
@@ -128,7 +130,8 @@ impl Screen for Dashboard {
         }
         loop {
             self.draw();
-            match self.wish(PICTURE.saturating_sub(self.drawn.elapsed())) {
+            let wait = if self.paused { IDLE } else { PICTURE.saturating_sub(self.drawn.elapsed()) };
+            match self.wish(wait) {
                 Some(Wish::Quit) => return false,
                 Some(wish) => self.follow(wish),
                 None => {}
@@ -154,7 +157,7 @@ impl Dashboard {
         self.picture.note = "the run is over: any key shows the summary, q leaves without";
         loop {
             self.draw();
-            match self.wish(Duration::from_millis(500)) {
+            match self.wish(IDLE) {
                 Some(Wish::Quit) => return false,
                 Some(Wish::Redraw) | None => {}
                 Some(_) => return true,
@@ -170,10 +173,14 @@ impl Dashboard {
 
     /// Waits so long for a key.
     fn wish(&self, wait: Duration) -> Option<Wish> {
-        if !event::poll(wait).ok()? {
-            return None;
+        // A terminal that is gone can ask for nothing any more.
+        match event::poll(wait) {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(_) => return Some(Wish::Quit),
         }
-        match event::read().ok()? {
+        let Ok(event) = event::read() else { return Some(Wish::Quit) };
+        match event {
             Event::Key(key) if key.kind == KeyEventKind::Press => match key.code {
                 KeyCode::Char('q') | KeyCode::Esc => Some(Wish::Quit),
                 KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Wish::Quit),
@@ -251,11 +258,16 @@ impl Picture {
         }
         let [wallet, paper, solvency] = &self.money;
         let lines = [
-            ("carried out", wallet, Color::Red),
+            ("change of wallets", wallet, Color::Red),
             ("on paper", paper, Color::Magenta),
             ("assets − claims", solvency, Color::Cyan),
         ];
-        chart(frame, money, " Attackers' profit, and the protocol's assets minus claims ", &lines);
+        chart(
+            frame,
+            money,
+            " Attackers: change of wallets since the first step, profit on paper; the protocol ",
+            &lines,
+        );
         self.safety(frame, safety);
         self.happened(frame, events);
     }

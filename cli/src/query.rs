@@ -47,7 +47,7 @@ pub(crate) struct TablesArgs {
     dir: PathBuf,
     /// The table whose columns to show [default: all tables, in short]
     table: Option<String>,
-    /// Print one JSON object and nothing else
+    /// Print one JSON array, an object for each table
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -66,6 +66,9 @@ pub(crate) fn query(args: &QueryArgs) -> Result<Exit, Trouble> {
     let answer = match (&args.sql, &args.analysis) {
         (Some(sql), _) => run.query(sql)?,
         (None, Some(name)) => run.analysis(name)?,
+        (None, None) if args.out.is_some() => {
+            return Err(Trouble::Usage("--out: there is no query to answer; give one, or `--analysis NAME`".into()));
+        }
         (None, None) => {
             print(&analyses(Paint::stdout(args.coloring.color)))?;
             return Ok(Exit::Done);

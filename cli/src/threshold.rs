@@ -81,34 +81,32 @@ pub(crate) fn threshold(args: &ThresholdArgs) -> Result<Exit, Trouble> {
 }
 
 fn verdict(found: &Threshold) -> String {
-    let Threshold { path, until, from, to, .. } = found;
+    let Threshold { path, until, from, to, median, .. } = found;
     let with = |wanted: Verdict| found.seeds.iter().filter(|seed| seed.verdict == wanted).count();
     let (from_start, never) = (with(Verdict::HoldsFromTheStart), with(Verdict::NeverHolds));
     let seeds = counted(found.seeds.len() as u64, "seed");
-    let mut text = match (found.median, found.interval) {
-        (Some(median), interval) => {
-            let interval = interval.map_or_else(
+    let place = |value: f64| match (value.is_finite(), (value > 0.0) == (to > from)) {
+        (true, _) => near(value, found.resolution),
+        (false, true) => format!("beyond {to}"),
+        (false, false) => format!("before {from}"),
+    };
+    let mut text = match (never == found.seeds.len(), from_start == found.seeds.len()) {
+        (true, _) => format!("`{until}` holds nowhere that was looked at between {from} and {to}, in any of {seeds}."),
+        (_, true) => format!("`{until}` holds at {path} = {from} already, in all of {seeds}: begin where it does not."),
+        _ => {
+            let interval = found.interval.map_or_else(
                 || " (too few seeds for an interval: 6 are needed)".to_owned(),
-                |(low, high)| {
-                    format!(" (95 % interval {} to {})", near(low, found.resolution), near(high, found.resolution))
-                },
+                |(low, high)| format!(" (95 % interval {} to {})", place(low), place(high)),
             );
             format!(
-                "`{until}` begins to hold at {path} = {} in the median seed{interval}, to within {}; {} of {seeds} have a threshold between {from} and {to}.",
-                near(median, found.resolution),
+                "In the median seed `{until}` begins to hold at {path} = {}{interval}, to within {}; {} of {seeds} have a threshold between {from} and {to}.",
+                place(*median),
                 near(found.resolution, found.resolution / 10.0),
                 found.crossed
             )
         }
-        (None, _) if never == found.seeds.len() => {
-            format!("`{until}` holds nowhere that was looked at between {from} and {to}, in any of {seeds}.")
-        }
-        (None, _) if from_start == found.seeds.len() => {
-            format!("`{until}` holds at {path} = {from} already, in all of {seeds}: begin where it does not.")
-        }
-        (None, _) => format!("No seed has a threshold between {from} and {to}."),
     };
-    if found.median.is_some() {
+    if found.crossed > 0 {
         for (count, what) in [(from_start, "it holds from the start"), (never, "it holds nowhere that was looked at")] {
             if count > 0 {
                 text += &format!(" In {count}, {what}.");
@@ -117,7 +115,7 @@ fn verdict(found: &Threshold) -> String {
     }
     if found.wavering > 0 {
         text += &format!(
-            " In {} it comes and goes along the way: the first beginning is given, and the value beyond it is not safe by itself.",
+            " In {} it ceases to hold again along the way: a value beyond where it begins is not safe by itself.",
             counted(u64::from(found.wavering), "seed")
         );
     }
@@ -129,18 +127,18 @@ fn full(found: &Threshold, paint: Paint) -> String {
         ("seed", Align::Right),
         ("does not hold at", Align::Right),
         ("holds at", Align::Right),
-        ("beginnings", Align::Right),
+        ("turns", Align::Right),
         ("", Align::Left),
     ];
     let resolution = found.resolution;
-    let row = |Found { seed, verdict, below, above, beginnings, .. }: &Found| {
+    let row = |Found { seed, verdict, below, above, turns, .. }: &Found| {
         let value = |value: &Option<f64>| value.map(|value| near(value, resolution / 10.0)).unwrap_or_default();
         let word = match verdict {
             Verdict::Begins => "",
             Verdict::HoldsFromTheStart => "holds from the start",
             Verdict::NeverHolds => "holds nowhere that was looked at",
         };
-        vec![seed.to_string(), value(below), value(above), beginnings.to_string(), word.to_owned()]
+        vec![seed.to_string(), value(below), value(above), turns.to_string(), word.to_owned()]
     };
     let said: String = wrapped("", &verdict(found)).lines().map(|line| paint.bold(line) + "\n").collect();
     let worlds = counted(u64::from(found.worlds), "world");

@@ -29,6 +29,8 @@ pub(crate) enum Trouble {
     Invariant { seed: u64, step: u64, message: String, command: String },
     /// A script that a back-stop ended even when it ran alone.
     Backstop { seed: u64, step: u64, hook: &'static str, place: String, message: String, command: String },
+    /// Ctrl-C, where there is nothing to show of half the work.
+    Interrupted,
     /// What this program itself could not do.
     Other(anyhow::Error),
 }
@@ -37,6 +39,7 @@ impl Trouble {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Invariant { .. } | Self::Backstop { .. } => Exit::Failed,
+            Self::Interrupted => Exit::Interrupted,
             Self::Problem(_) | Self::Script(_) | Self::Usage(_) | Self::Other(_) => Exit::BadInput,
         }
     }
@@ -60,6 +63,7 @@ impl Trouble {
                 problems.iter().map(|problem| diagnostic(&InScript::of(problem), paint, terminal)).collect()
             }
             Self::Usage(message) => error(paint, message),
+            Self::Interrupted => error(paint, "interrupted"),
             Self::Invariant { seed, step, message, command } => {
                 let message = message.strip_prefix("Invariant: ").unwrap_or(message);
                 let head = error(paint, &format!("broken invariant at step {step} of seed {seed}: {message}"));
@@ -187,6 +191,7 @@ impl From<RunError> for Trouble {
             RunError::Backstop { seed, step, hook, place, message, command } => {
                 Self::Backstop { seed, step, hook, place, message, command }
             }
+            RunError::Interrupted => Self::Interrupted,
             RunError::Output(message) => Self::Usage(message),
             RunError::Load(error) => error.into(),
         }
@@ -265,6 +270,7 @@ mod tests {
     #[test]
     fn only_a_broken_invariant_is_a_failed_run() {
         check_exit(invariant().into(), Exit::Failed);
+        check_exit(RunError::Interrupted.into(), Exit::Interrupted);
         check_exit(RunError::Output("not empty".to_owned()).into(), Exit::BadInput);
         check_exit(LoadError::Usage("no such outcome".to_owned()).into(), Exit::BadInput);
         check_exit(LoadError::Script(vec![script(1, 1)]).into(), Exit::BadInput);

@@ -1,8 +1,7 @@
-//! The command line that reproduces a run: canonical, without what changes neither figures nor the bytes of
-//! tables (`--out`, `--jobs`, output).
+//! The command line that reproduces a run: canonical, without what changes no figure (`--out` and what is
+//! written there, `--jobs`, output).
 
 use crate::load::RunRequest;
-use crate::recording::{Format, RecordWord};
 
 /// Which worlds to reproduce.
 #[derive(Clone, Copy, Debug)]
@@ -41,15 +40,6 @@ pub(crate) fn reproduce(request: &RunRequest, worlds: Worlds) -> String {
     }
     if let Some(expression) = &request.fail_if {
         option("fail-if", expression.clone());
-    }
-    if request.out.is_some() {
-        let record = RecordWord(request.record.recording).to_string();
-        if !record.is_empty() {
-            option("record", record);
-        }
-        if request.record.format != Format::Parquet {
-            option("format", request.record.format.word().to_owned());
-        }
     }
     words.join(" ")
 }

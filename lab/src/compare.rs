@@ -66,15 +66,19 @@ pub struct Difference {
     /// The mean of `b − a` of the same seed.
     #[serde(deserialize_with = "crate::report::number")]
     pub difference: f64,
-    /// The 95 % interval of that mean, by Student's t over paired seeds; `null` below two worlds.
+    /// The 95 % interval of that mean over paired seeds, by Student's t, of flags by Newcombe's method; `null` below two
+    /// worlds.
     pub interval: Option<(f64, f64)>,
+    /// Worlds in which the two differ.
+    pub differing: u32,
 }
 
 impl Difference {
-    /// Whether the interval leaves out no difference at all.
+    /// Whether the interval leaves out no difference at all. One without width says that all worlds agree, not how sure
+    /// that is.
     #[must_use]
     pub fn is_certain(&self) -> bool {
-        self.interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0)
+        self.interval.is_some_and(|(low, high)| low < high && (low > 0.0 || high < 0.0))
     }
 }
 
@@ -88,11 +92,17 @@ pub struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// Runs both over the seeds of the first, and writes both and the comparison into a folder where one is given.
+    /// Runs both over the seeds of the first, and writes both and the comparison into a folder where one is given; `command`
+    /// is the one that reproduces it over so many seeds.
     ///
     /// # Errors
     /// As for running; designs that settle in different assets; a folder that cannot be written.
-    pub fn compare(&self, out: Option<&Path>, command: String, watch: &dyn Watch) -> Result<Comparison, RunError> {
+    pub fn compare(
+        &self,
+        out: Option<&Path>,
+        command: impl Fn(usize) -> String,
+        watch: &dyn Watch,
+    ) -> Result<Comparison, RunError> {
         let (a, b) = (self.a.0.scenario(), self.b.0.scenario());
         if a.settlement != b.settlement {
             let text = format!(
@@ -108,7 +118,7 @@ impl Pair<'_> {
         };
         let (left, first) = play(self.a, "a")?;
         let (right, second) = play(self.b, "b")?;
-        let comparison = self.of((&left, &first), (&right, &second), command);
+        let comparison = self.of((&left, &first), (&right, &second), command(first.len().min(second.len())));
         if let Some(folder) = folder {
             let text =
                 serde_json::to_string_pretty(&comparison).map_err(|error| RunError::Output(error.to_string()))?;
@@ -137,7 +147,11 @@ impl Pair<'_> {
                 a: mean(|pair| pair.0),
                 b: mean(|pair| pair.1),
                 difference: stats::mean(&differences),
-                interval: stats::mean_interval(&differences),
+                interval: match outcome.unit.as_str() {
+                    "flag" => stats::flag_interval(&pairs),
+                    _ => stats::mean_interval(&differences),
+                },
+                differing: u32::try_from(differences.iter().filter(|d| **d != 0.0).count()).unwrap_or(u32::MAX),
             })
         });
         let side = |report: &Report, request: &RunRequest| Side {
@@ -199,11 +213,14 @@ mod tests {
         let request = RunRequest { seeds: 3, jobs: 2, ..request };
         let loaded = load(&request).unwrap();
         let pair = Pair { a: (&loaded, &request), b: (&loaded, &request) };
-        let found = pair.compare(None, String::new(), &Onlooker::default()).unwrap();
+        let found = pair.compare(None, |_| String::new(), &Onlooker::default()).unwrap();
         assert_eq!((found.seeds.as_slice(), found.interrupted), (&[1, 2, 3][..], false));
         assert!(found.rows.len() > 40);
         for row in found.rows.iter().filter(|row| row.n > 0) {
-            assert!(row.difference == 0.0 && row.interval == Some((0.0, 0.0)) && !row.is_certain(), "{row:?}");
+            // Of flags, no difference in three worlds leaves room for one.
+            let (low, high) = row.interval.unwrap();
+            let around = if row.unit == "flag" { low < 0.0 && high > 0.0 } else { (low, high) == (0.0, 0.0) };
+            assert!(row.difference == 0.0 && row.differing == 0 && around && !row.is_certain(), "{row:?}");
         }
     }
 
@@ -217,7 +234,7 @@ mod tests {
         let (a, b) = (load(&request).unwrap(), load(&changed).unwrap());
         let pair = Pair { a: (&a, &request), b: (&b, &changed) };
         let out = folder.path().join("compared");
-        let found = pair.compare(Some(&out), "palisade compare …".into(), &Onlooker::default()).unwrap();
+        let found = pair.compare(Some(&out), |_| "palisade compare …".into(), &Onlooker::default()).unwrap();
         let fees = found.row("fees").unwrap();
         assert!(
             fees.difference > 0.0 && fees.is_certain() && (fees.b - fees.a - fees.difference).abs() < 1e-6,
@@ -239,6 +256,6 @@ mod tests {
         assert_eq!(read.b.set, ["protocol.markets.THIN-PERP.fee=0.01"]);
         assert!(["a", "b"].iter().all(|side| out.join(side).join("manifest.json").is_file()));
         assert!(Comparison::open(&out.join("a")).unwrap().is_none());
-        assert!(pair.compare(Some(&out), String::new(), &Onlooker::default()).is_err(), "nothing is written over");
+        assert!(pair.compare(Some(&out), |_| String::new(), &Onlooker::default()).is_err(), "nothing is written over");
     }
 }

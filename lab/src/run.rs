@@ -61,6 +61,9 @@ pub enum RunError {
         /// The shortest command that shows it again.
         command: String,
     },
+    /// What cannot be done by halves was ended early.
+    #[error("interrupted")]
+    Interrupted,
     /// The run directory cannot be written, or is not empty.
     #[error("{0}")]
     Output(String),
@@ -83,7 +86,7 @@ pub(crate) fn run_worlds(
     request: &RunRequest,
     watch: &dyn Watch,
 ) -> Result<(Report, Vec<Vec<f64>>), RunError> {
-    let store = request.out.as_deref().map(|out| Store::create(out, request.record, loaded)).transpose()?;
+    let store = request.out.as_deref().map(|out| Store::create(out, request, loaded)).transpose()?;
     let session = Session { loaded, request, watch };
     let worlds = in_order((request.seeds as usize, request.jobs), watch, |place| {
         let place = u32::try_from(place).unwrap_or(u32::MAX);

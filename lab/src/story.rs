@@ -8,6 +8,7 @@ use palisade_engine::units::{Millis, Span};
 
 use crate::report::StoryLine;
 use crate::track::{number, text, time};
+use crate::words::price;
 
 /// The most lines of a story.
 const MAX_LINES: usize = 12;
@@ -99,8 +100,8 @@ impl Story {
                 "feeds" => self.see_feed(frame, row),
                 "liquidations" if self.liquidation.is_none() => {
                     let (cohort, market) = (text(frame, "cohort", row), text(frame, "market", row));
-                    let price = number(frame, "price", row);
-                    let what = format!("first liquidation: an account of `{cohort}` in {market} at {}", figure(price));
+                    let paid = number(frame, "price", row);
+                    let what = format!("first liquidation: an account of `{cohort}` in {market} at {}", price(paid));
                     self.liquidation = Some((time(frame, row), what));
                 }
                 "events" => {
@@ -182,7 +183,7 @@ impl Story {
     fn see_first(&mut self, frame: &Frame, row: usize) {
         let word = text(frame, "what", row);
         let Some(kind) = FIRSTS.iter().position(|(known, _)| *known == word) else { return };
-        let value = |column| figure(number(frame, column, row));
+        let value = |column| price(number(frame, column, row));
         let thing = [text(frame, "proposal", row), text(frame, "thing", row)].concat();
         self.firsts.entry(kind).or_insert_with(|| {
             let line = FIRSTS[kind].1.replace("{who}", text(frame, "cohort", row)).replace("{what}", &thing);
@@ -230,12 +231,12 @@ impl Story {
                 far.push((
                     times,
                     high.0,
-                    format!("feed {feed} peaks at {}, {times:.2}x its first price", figure(high.1)),
+                    format!("feed {feed} peaks at {}, {times:.2}x its first price", price(high.1)),
                 ));
             }
             if low.1 * FAR <= *first {
                 let times = first / low.1;
-                let text = format!("feed {feed} bottoms at {}, 1/{times:.2} of its first price", figure(low.1));
+                let text = format!("feed {feed} bottoms at {}, 1/{times:.2} of its first price", price(low.1));
                 far.push((times, low.0, text));
             }
         }
@@ -244,29 +245,8 @@ impl Story {
     }
 
     fn coins(&self, amount: f64) -> String {
-        format!("{} {}", figure(amount), self.settlement)
+        format!("{} {}", price(amount), self.settlement)
     }
-}
-
-/// A number with six significant digits at most: whole with thousands apart when large.
-fn figure(value: f64) -> String {
-    if value.abs() < 1000.0 {
-        let digits = format!("{value:.5e}");
-        let exponent = digits.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok()).unwrap_or(0);
-        let decimals = usize::try_from(5 - exponent).unwrap_or(0).min(12);
-        let text = format!("{value:.decimals$}");
-        let trimmed = text.trim_end_matches('0').trim_end_matches('.');
-        return if decimals > 0 { trimmed.to_owned() } else { text };
-    }
-    let digits = format!("{:.0}", value.abs());
-    let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    if value < 0.0 { format!("-{grouped}") } else { grouped }
 }
 
 #[cfg(test)]
@@ -385,11 +365,5 @@ mod tests {
                 "7 attackers put in 1 USD",
             ]
         );
-    }
-
-    #[test]
-    fn figures_are_short() {
-        let shown = [0.038_2, 1.0, 999.5, 1000.0, 116_000_000.4, -1234.0, 0.0, 1e-7].map(figure);
-        assert_eq!(shown, ["0.0382", "1", "999.5", "1,000", "116,000,000", "-1,234", "0", "0.0000001"]);
     }
 }

@@ -97,6 +97,9 @@ impl Session<'_> {
         let seed = self.request.seed;
         let (mut simulation, mut host) = self.build(seed, Cast::Full)?;
         for step in 0..at {
+            if self.watch.interrupted() {
+                return Err(RunError::Interrupted);
+            }
             self.step((&mut simulation, &mut host), (seed, step))?;
             self.watch.stepped(1);
         }
@@ -134,5 +137,54 @@ fn cell(Shock { price, depth, stake_price }: Shock, stress: Stress) -> Stressing
         two_largest,
         cover_1,
         cover_2,
+    }
+}
+
+#[cfg(all(test, feature = "parquet"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::frames::{Cell, RunDir};
+    use crate::load::load;
+    use crate::run::run;
+    use crate::sample::Onlooker;
+
+    /// The engine measures a vault's stressed deficit and what its stake would raise by another path after every step: at a
+    /// move of 30 % either way, and at half the stake's price.
+    #[test]
+    fn shocks_cost_what_the_measures_of_every_step_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        let request = RunRequest { scenario: "v1_single_pool".into(), steps: Some(400), ..RunRequest::default() };
+        let request = RunRequest { out: Some(out.clone()), ..request };
+        let loaded = load(&request).unwrap();
+        run(&loaded, &request, &Onlooker::default()).unwrap();
+        let grid = Grid { prices: vec![0.7, 1.3], depths: vec![1.0, 0.25], stake_prices: vec![0.5] };
+        let tables = RunDir::open(&out).unwrap();
+        let (mut deficits, mut thinner) = (0, 0);
+        for at in [1, 200, 400] {
+            let found = stress(&loaded, &request, (Some(at), &grid), &Onlooker::default()).unwrap();
+            let sql = format!(
+                "SELECT v.stressed_deficit, v.realizable, w.insurance_fund FROM vaults AS v JOIN world AS w ON v.step = w.step WHERE v.step = {} AND v.open_interest BETWEEN 0.0 AND 1000000000000000000",
+                at - 1
+            );
+            let row = tables.query(&sql).unwrap().row(0);
+            let [Cell::Float(deficit), Cell::Float(realizable), Cell::Float(insurance)] = row[..] else {
+                panic!("{row:?}")
+            };
+            let [fall, thin, rise, _] = &found.cells[..] else { panic!("{found:?}") };
+            assert!((fall.deficit.max(rise.deficit) - deficit).abs() < 1e-6, "{found:?} {deficit}");
+            assert!((fall.prefunded - insurance - realizable).abs() < 1e-6, "{fall:?} {realizable} {insurance}");
+            assert!(thin.prefunded <= fall.prefunded && thin.deficit == fall.deficit);
+            thinner += u32::from(thin.prefunded < fall.prefunded);
+            for cell in &found.cells {
+                let borne: f64 = cell.layers.iter().map(|borne| borne.amount).sum();
+                assert!((borne + cell.uncovered - cell.deficit).abs() < 1e-6 && cell.largest <= cell.two_largest);
+                deficits += u32::from(cell.deficit > 0.0);
+            }
+        }
+        assert!(deficits > 0 && thinner > 0, "{deficits} {thinner}: no shock did anything");
+        let error = stress(&loaded, &request, (Some(401), &grid), &Onlooker::default()).unwrap_err().to_string();
+        assert!(error.contains("the run has 400 steps"), "{error}");
     }
 }

@@ -162,13 +162,14 @@ pub fn what_if(loaded: &Loaded, request: &RunRequest, watch: &dyn Watch) -> Resu
         return Ok(Vec::new());
     }
     let wanted: Vec<Figure> = ["attacker_net", LOSS_CAUSED].map(|name| (name.to_owned(), None)).into();
-    in_order((changes.len(), request.jobs), watch, |place| {
+    let stops = in_order((changes.len(), request.jobs), watch, |place| {
         let (set, overrides, why) = &changes[place];
         let sets = request.sets.iter().chain(overrides).cloned().collect();
         let request = RunRequest { sets, ..request.clone() };
         let found = figures(&load(&request)?, &request, watch, &wanted)?;
         Ok(Stop { set: set.clone(), net: found[0], loss_caused: found[1], why: why.clone() })
-    })
+    })?;
+    if stops.len() < changes.len() { Err(RunError::Interrupted) } else { Ok(stops) }
 }
 
 fn judge(loaded: &Loaded, request: &RunRequest, runs: &[Vec<f64>]) -> Verification {

@@ -131,6 +131,20 @@ pub fn near(value: f64, resolution: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+/// A number with six significant digits at most: whole with thousands apart when large.
+#[must_use]
+pub fn price(value: f64) -> String {
+    if value.abs() >= 1000.0 {
+        return fixed(value, 0);
+    }
+    let digits = format!("{value:.5e}");
+    let exponent = digits.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok()).unwrap_or(0);
+    let decimals = usize::try_from(5 - exponent).unwrap_or(0).min(12);
+    let text = format!("{value:.decimals$}");
+    let trimmed = text.trim_end_matches('0').trim_end_matches('.');
+    if decimals > 0 { trimmed.to_owned() } else { text }
+}
+
 /// Ten to the power of minus each place.
 const POWERS: [f64; 12] = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11];
 
@@ -170,6 +184,12 @@ mod tests {
         assert_eq!(near(0.128_637_695_3, 0.000_869), "0.1286");
         assert_eq!(near(4_999.9, 0.49), "4999.9");
         assert_eq!(near(5_120.0, 64.0), "5120");
+    }
+
+    #[test]
+    fn prices_are_short() {
+        let shown = [0.038_2, 1.0, 999.5, 1000.0, 116_000_000.4, -1234.0, 0.0, 1e-7].map(price);
+        assert_eq!(shown, ["0.0382", "1", "999.5", "1,000", "116,000,000", "-1,234", "0", "0.0000001"]);
     }
 
     #[test]

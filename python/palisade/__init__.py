@@ -11,6 +11,7 @@ Everything is computed by the program; this module says what to run, reads the t
 from __future__ import annotations
 
 import json
+import numbers
 import os
 import shutil
 import subprocess
@@ -22,6 +23,16 @@ from typing import Any
 import polars as pl
 
 __all__ = ["BadInput", "Comparison", "Failed", "Interrupted", "PalisadeError", "Run", "compare", "program", "run", "sweep"]
+
+
+_KINDS = {
+    "small": pl.UInt32,
+    "unsigned": pl.UInt64,
+    "int": pl.Int64,
+    "float": pl.Float64,
+    "flag": pl.Boolean,
+    "text": pl.String,
+}
 
 
 class PalisadeError(Exception):
@@ -61,7 +72,10 @@ def program() -> str:
 
 
 class Run(Mapping):
-    """A run directory: tables by name as polars frames, and the report as the program prints it with ``--json``."""
+    """A run directory: tables by name as polars frames, and the report as the program prints it with ``--json``.
+
+    Files are read as they are; ``query`` asks the program, which holds each against its digest first.
+    """
 
     def __init__(self, path: str | os.PathLike[str], keep: Any = None):
         self.path = Path(path)
@@ -91,9 +105,17 @@ class Run(Mapping):
                 raise KeyError(f"there is no table {table!r}; expected one of {', '.join(self)}")
             parts = [self.path / file["path"] for file in self.manifest["files"] if file["path"].startswith(f"{table}/")]
             parts.sort(key=lambda part: int(part.stem.removeprefix("part-")))
-            read = {"parquet": pl.read_parquet, "ipc": pl.read_ipc, "csv": pl.read_csv}[self.manifest["format"]]
-            self._frames[table] = pl.concat([read(part) for part in parts])
+            self._frames[table] = pl.concat([self._read(table, part) for part in parts])
         return self._frames[table]
+
+    def _read(self, table: str, part: Path) -> pl.DataFrame:
+        match self.manifest["format"]:
+            case "parquet":
+                return pl.read_parquet(part)
+            case "ipc":
+                return pl.read_ipc(part)
+        columns = self.manifest["tables"][table]["columns"]
+        return pl.read_csv(part, schema={column["name"]: _KINDS[column["kind"]] for column in columns})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.manifest["tables"])
@@ -107,7 +129,10 @@ class Run(Mapping):
 
     def query(self, sql: str) -> pl.DataFrame:
         """Answers SQL over the tables, as ``palisade query`` does."""
-        return pl.DataFrame(json.loads(_call(["query", str(self.path), sql, "--format", "json"])))
+        with tempfile.TemporaryDirectory(prefix="palisade-") as folder:
+            out = Path(folder) / "answer.parquet"
+            _call(["query", str(self.path), sql, "--out", str(out)])
+            return pl.read_parquet(out)
 
     def __repr__(self) -> str:
         return f"<palisade run of {self.manifest['scenario']}, {len(self.manifest['seeds'])} worlds: {', '.join(self)}>"
@@ -186,13 +211,15 @@ def sweep(
     seeds: int = 1,
     *,
     set: Mapping[str, Any] | None = None,  # noqa: A002
+    out: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> pl.DataFrame:
     """Runs the scenario for every row of ``design``, whose columns are dotted paths; returns a row per design and world,
-    with the design's own columns before the figures."""
+    with the design's own columns before the figures. With ``out``, the tables of row N stay in ``out/N``."""
     frames = []
     for place, point in enumerate(design.iter_rows(named=True)):
-        result = run(scenario, {**(set or {}), **point}, seeds, **options)
+        folder = None if out is None else Path(out) / str(place)
+        result = run(scenario, {**(set or {}), **point}, seeds, out=folder, **options)
         own = [pl.lit(place).alias("design"), *(pl.lit(value).alias(path) for path, value in point.items())]
         frames.append(result.outcomes.select(*own, pl.all()))
     return pl.concat(frames) if frames else pl.DataFrame()
@@ -215,8 +242,10 @@ def _ron(value: Any) -> str:
     """A Python value as the scenario file writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(value)
+    if isinstance(value, numbers.Integral):
+        return str(int(value))
+    if isinstance(value, numbers.Real):
+        return repr(float(value))
     if isinstance(value, str):
         return value
     if isinstance(value, (list, tuple)):

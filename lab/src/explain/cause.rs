@@ -2,11 +2,11 @@
 
 use super::{Row, Sentence, Telling, at, number, said, text, whole};
 use crate::frames::FramesError;
-use crate::words::{NEGLIGIBLE, amount, counted, exact, signed, time};
+use crate::words::{NEGLIGIBLE, amount, counted, exact, price as price_of, signed, time};
 
 /// Events of losses, and who bears them.
 pub(super) const LAYERS: [(&str, &str); 6] = [
-    ("loss_on_margin", "the bankrupt accounts' own margin"),
+    ("loss_on_margin", "the bankrupt's own margin"),
     ("loss_on_insurance", "the insurance fund"),
     ("loss_on_stake", "stake"),
     ("loss_on_winners", "winners, by auto-deleveraging"),
@@ -74,14 +74,16 @@ impl Telling<'_> {
             let Some(first) = feed.first() else { continue };
             let (name, start) = (text(first, "feed"), number(first, "price"));
             let by_price = |a: &&Row, b: &&Row| number(a, "price").total_cmp(&number(b, "price"));
-            for (row, word) in [(feed.iter().max_by(by_price), "highest"), (feed.iter().min_by(by_price), "lowest")] {
+            for (row, word) in
+                [(feed.iter().rev().max_by(by_price), "highest"), (feed.iter().min_by(by_price), "lowest")]
+            {
                 let Some(row) = row.filter(|row| (number(row, "price") / start - 1.0).abs() >= FAR) else { continue };
                 let price = number(row, "price");
                 told.push(at(
                     row,
                     format!(
                         "The feed {name} was at its {word}, {}: {} times its first price.",
-                        amount(price),
+                        price_of(price),
                         amount(price / start)
                     ),
                 ));
@@ -91,8 +93,8 @@ impl Telling<'_> {
             if let Some(row) = first_apart {
                 let text = format!(
                     "The feed {name} published {} where its sources said {}; it was that far from them in {}.",
-                    amount(number(row, "price")),
-                    amount(number(row, "reference")),
+                    price_of(number(row, "price")),
+                    price_of(number(row, "reference")),
                     counted(times as u64, "step")
                 );
                 told.push(at(row, text));
@@ -122,12 +124,12 @@ impl Telling<'_> {
             }
             let notional = number(figures, "position_notional");
             if notional >= NEGLIGIBLE {
-                how.push(format!("behind a position of {}", self.money(notional)));
+                how.push(format!("behind a position entered for {}", self.money(notional)));
             }
             let how = if how.is_empty() { String::new() } else { format!(", {}", how.join(", ")) };
             told.push(at(low, format!("By here attackers had put in {}{how}.", self.money(outlay))));
         }
-        if let Some(peak) = wallets.iter().max_by(by("p")).filter(|row| number(row, "p") >= NEGLIGIBLE) {
+        if let Some(peak) = wallets.iter().rev().max_by(by("p")).filter(|row| number(row, "p") >= NEGLIGIBLE) {
             told.push(at(
                 peak,
                 format!(
@@ -136,7 +138,10 @@ impl Telling<'_> {
                 ),
             ));
         }
-        if let Some(high) = wallets.iter().max_by(by("w")).filter(|_| gross >= NEGLIGIBLE) {
+        // Of what came before the last coin was put in, nothing has come back.
+        let behind = wallets.iter().rposition(|row| wallets.iter().all(|other| number(row, "w") <= number(other, "w")));
+        let behind = wallets.get(behind.unwrap_or_default()..).unwrap_or_default();
+        if let Some(high) = behind.iter().rev().max_by(by("w")).filter(|_| gross >= NEGLIGIBLE) {
             let withdrawn = number(figures, "withdrawn");
             let how = if withdrawn >= NEGLIGIBLE {
                 format!(", {} of it withdrawn from margin accounts", self.money(withdrawn))
@@ -173,12 +178,11 @@ impl Telling<'_> {
             let longest = chains.map(<[Row]>::len).max().unwrap_or_default();
             let times: u64 = market.iter().map(|row| whole(row, "times")).sum();
             let mut text = format!(
-                "The first liquidation in {} was at {}; {} followed in all",
+                "The first liquidation in {} was at {}; there were {} in all",
                 text(first, "market"),
-                amount(number(first, "low")),
-                counted(times.saturating_sub(whole(first, "times")), "more")
-            )
-            .replace("mores", "more");
+                price_of(number(first, "low")),
+                times
+            );
             if longest > 1 {
                 text += &format!(", up to {longest} steps in a row");
             }
@@ -195,7 +199,11 @@ impl Telling<'_> {
             let Some(row) = rows.iter().find(|row| text(row, "what") == what) else { continue };
             let of = counted(whole(row, "accounts"), "account");
             let sum = self.coins(number(row, "amount"));
-            told.push(at(row, format!("From here on {who} bore losses of {of}: {sum} in all.")));
+            let text = match what {
+                "loss_written_off" => format!("From here on losses of {of} were covered by nobody: {sum} in all."),
+                _ => format!("From here on {who} bore losses of {of}: {sum} in all."),
+            };
+            told.push(at(row, text));
         }
         Ok(told)
     }

@@ -35,7 +35,7 @@ pub struct Explanation {
     /// Sentences, in the order in which they are read.
     pub sentences: Vec<Sentence>,
     /// What the tables do not hold and another run could.
-    pub missing: Option<String>,
+    pub missing: Vec<String>,
 }
 
 /// One sentence.
@@ -52,7 +52,8 @@ pub struct Sentence {
 /// A world of a run, to be asked.
 struct Telling<'a> {
     run: &'a RunDir,
-    seed: u64,
+    /// Its place in the run.
+    place: usize,
     /// Name of the settlement asset, and its smallest units in a coin.
     coin: String,
     scale: f64,
@@ -67,13 +68,13 @@ type Row = Map<String, Value>;
 pub fn explain(run: &RunDir, seed: Option<u64>, question: &Question) -> Result<Explanation, FramesError> {
     let seeds = &run.manifest().seeds;
     let seed = seed.or_else(|| seeds.first().copied()).unwrap_or_default();
-    if !seeds.contains(&seed) {
+    let Some(place) = seeds.iter().position(|known| *known == seed) else {
         let known = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         let help = Some(format!("the run has {known}"));
         return Err(FramesError::Unknown { what: "world of seed", name: seed.to_string(), help });
-    }
+    };
     let coin = run.report()?.settlement;
-    let telling = Telling { run, seed, coin, scale: run.manifest().settlement_scale };
+    let telling = Telling { run, place, coin, scale: run.manifest().settlement_scale };
     let (title, sentences) = match question {
         Question::Course => (format!("{}, seed {seed}", run.manifest().scenario), telling.course()?),
         Question::Loss => ("Losses beyond margin, and who bore them".to_owned(), telling.losses()?),
@@ -81,20 +82,27 @@ pub fn explain(run: &RunDir, seed: Option<u64>, question: &Question) -> Result<E
         Question::Liquidation(place) => telling.liquidation(*place)?,
         Question::Proposal(name) => telling.proposal(name)?,
     };
+    let manifest = run.manifest();
+    let mut missing = Vec::new();
+    if manifest.record.contains("every=") {
+        missing.push(format!(
+            "Of the tables of every step, only some are recorded here (`{}`): first and highest mean those.",
+            manifest.record
+        ));
+    }
     let wants_trades = matches!(question, Question::Course | Question::Agent(_) | Question::Liquidation(_));
-    let missing = (wants_trades && !run.manifest().tables.contains_key("trades")).then(|| {
-        format!(
-            "who traded what is not recorded here: `{} --out DIR --record tables=trades,positions`",
-            run.manifest().command
-        )
-    });
+    if wants_trades && !manifest.tables.contains_key("trades") {
+        let again = format!("{} --out DIR --record tables=trades,positions", manifest.command);
+        missing.push(format!("Who traded what is not recorded here: `{again}`"));
+    }
     Ok(Explanation { title, seed, sentences, missing })
 }
 
 impl Telling<'_> {
     /// Rows of this world; `{}` stands for the condition on it.
     fn rows(&self, sql: &str) -> Result<Vec<Row>, FramesError> {
-        let sql = sql.replace("{}", &format!("seed = {}", self.seed));
+        // The first one alone: names behind it may hold anything.
+        let sql = sql.replacen("{}", &format!("run = {}", self.place), 1);
         let rows = match self.run.query(&sql)?.to_json() {
             Value::Array(rows) => rows,
             _ => Vec::new(),
@@ -109,6 +117,11 @@ impl Telling<'_> {
     fn money(&self, coins: f64) -> String {
         format!("{} {}", crate::words::money(coins), self.coin)
     }
+}
+
+/// A name as a literal of SQL.
+fn literal(name: &str) -> String {
+    format!("'{}'", name.replace('\'', "''"))
 }
 
 fn number(row: &Row, name: &str) -> f64 {

@@ -1,10 +1,10 @@
 //! One agent, one liquidation, one proposal, and losses account by account.
 
 use super::cause::LAYERS;
-use super::{Row, Sentence, Telling, at, number, said, text, whole};
+use super::{Row, Sentence, Telling, at, literal, number, said, text, whole};
 use crate::frames::FramesError;
 use crate::source::suggestion;
-use crate::words::{amount, counted, exact, spoken, time};
+use crate::words::{counted, exact, price, spoken, time};
 
 /// Accounts whose losses are told one by one.
 const ACCOUNTS: usize = 10;
@@ -14,7 +14,8 @@ const MOMENTS: usize = 40;
 impl Telling<'_> {
     pub(super) fn losses(&self) -> Result<Vec<Sentence>, FramesError> {
         let rows = self.rows("SELECT account, MIN(agent) AS agent, MIN(cohort) AS cohort, step, MIN(time_ms) AS time_ms, what, SUM(amount) AS amount FROM events WHERE {} AND account >= 0 GROUP BY account, step, what ORDER BY step, account")?;
-        let is_loss = |row: &&Row| LAYERS.iter().any(|(what, _)| *what == text(row, "what"));
+        // The first layer is what the accounts had themselves.
+        let is_loss = |row: &&Row| LAYERS.iter().skip(1).any(|(what, _)| *what == text(row, "what"));
         let losses: Vec<Row> = rows.iter().filter(is_loss).cloned().collect();
         let mut told = Vec::new();
         let mut accounts: Vec<&[Row]> = losses
@@ -31,7 +32,7 @@ impl Telling<'_> {
                     rows.iter().filter(|row| text(row, "what") == *what).map(|row| number(row, "amount")).sum();
                 (borne != 0.0).then(|| format!("{who} {}", self.coins(borne)))
             };
-            let borne: Vec<String> = LAYERS.iter().filter_map(layer).collect();
+            let borne: Vec<String> = LAYERS.iter().skip(1).filter_map(layer).collect();
             let text = format!(
                 "Account {} of agent {} (`{}`) was resolved for {}: {}.",
                 number(first, "account"),
@@ -47,7 +48,7 @@ impl Telling<'_> {
         } else if total > ACCOUNTS {
             let rest = total - ACCOUNTS;
             told.push(said(format!(
-                "{} with smaller losses are left out; all together {}.",
+                "{} with smaller losses are left out. All losses together: {}.",
                 counted(rest as u64, "account"),
                 self.coins(all)
             )));
@@ -72,17 +73,17 @@ impl Telling<'_> {
         if has("trades") {
             for row in self.rows(&format!("SELECT step, time_ms, what, thing, account, size, price, cost FROM trades WHERE {{}} AND agent = {agent} ORDER BY step"))? {
                 let what = text(&row, "what");
-                let price = amount(number(&row, "price"));
+                let paid = price(number(&row, "price"));
                 let thing = text(&row, "thing");
                 let text = match what {
-                    "bought" | "sold" => format!("It {what} on {thing} at {price}."),
-                    _ => format!("It {what} a position in {thing} at {price}, for {}.", self.coins(number(&row, "cost").abs())),
+                    "bought" | "sold" => format!("It {what} on {thing} at {paid}."),
+                    _ => format!("It {what} a position in {thing} at {paid}, for {}.", self.coins(number(&row, "cost").abs())),
                 };
                 told.push(at(&row, text));
             }
         }
         for row in self.rows(&format!("SELECT step, time_ms, what, market, account, price, amount FROM liquidations WHERE {{}} AND agent = {agent} ORDER BY step"))? {
-            let text = format!("Its account {} was {} in {} at {}.", number(&row, "account"), spoken(text(&row, "what")), text(&row, "market"), amount(number(&row, "price")));
+            let text = format!("Its account {} was {} in {} at {}.", number(&row, "account"), spoken(text(&row, "what")), text(&row, "market"), price(number(&row, "price")));
             told.push(at(&row, text));
         }
         for row in self.rows(&format!(
@@ -130,7 +131,7 @@ impl Telling<'_> {
             text(row, "cohort")
         );
         let mut told = Vec::new();
-        let marks = self.rows(&format!("SELECT step, time_ms, mark, \"index\", margin_factor FROM markets WHERE {{}} AND market = '{market}' AND mark > 0 AND step <= {step} ORDER BY step"))?;
+        let marks = self.rows(&format!("SELECT step, time_ms, mark, \"index\", margin_factor FROM markets WHERE {{}} AND market = {} AND mark > 0 AND step <= {step} ORDER BY step", literal(market)))?;
         let now = marks.last();
         let before =
             marks.iter().rev().skip(1).find(|mark| now.is_some_and(|now| number(mark, "mark") != number(now, "mark")));
@@ -140,8 +141,8 @@ impl Telling<'_> {
                 before,
                 format!(
                     "{market} was last marked at {}; by the step of the liquidation it was {} ({:+.1} %).",
-                    amount(from),
-                    amount(to),
+                    price(from),
+                    price(to),
                     100.0 * (to / from - 1.0)
                 ),
             ));
@@ -151,7 +152,7 @@ impl Telling<'_> {
                     now,
                     format!(
                         "What the feed's sources said was {}: the mark stood {:+.1} % from it.",
-                        amount(index),
+                        price(index),
                         100.0 * (to / index - 1.0)
                     ),
                 ));
@@ -176,10 +177,11 @@ impl Telling<'_> {
             format!(
                 "It was {} at {}, for {}.",
                 spoken(text(row, "what")),
-                amount(number(row, "price")),
+                price(number(row, "price")),
                 self.coins(number(row, "amount").abs())
             ),
         ));
+        told.sort_by_key(|sentence| sentence.step);
         let account = number(row, "account");
         let losses = self.rows(&format!("SELECT step, time_ms, what, SUM(amount) AS amount FROM events WHERE {{}} AND account = {account} AND step >= {step} GROUP BY step, time_ms, what ORDER BY step"))?;
         for loss in &losses {
@@ -238,9 +240,11 @@ impl Telling<'_> {
         };
         let mut told = Vec::new();
         for row in all.iter().filter(|row| text(row, "proposal") == proposal) {
-            let who = match text(row, "cohort") {
-                "" => String::new(),
-                cohort => format!(" by `{cohort}`"),
+            // Of other moments the tables name the proposer, who had no part in them.
+            let who = match (text(row, "what"), text(row, "cohort")) {
+                (_, "") => String::new(),
+                ("proposed" | "changed" | "executed" | "vetoed", cohort) => format!(" by `{cohort}`"),
+                _ => String::new(),
             };
             let change = match text(row, "path") {
                 "" => String::new(),
@@ -248,7 +252,7 @@ impl Telling<'_> {
             };
             told.push(at(row, format!("It was {}{who}{change}.", spoken(text(row, "what")))));
         }
-        let votes = self.rows(&format!("SELECT cohort, choice, COUNT(*) AS voters, SUM(weight) AS weight, MIN(step) AS step, MIN(time_ms) AS time_ms FROM votes WHERE {{}} AND proposal = '{proposal}' GROUP BY cohort, choice ORDER BY weight DESC"))?;
+        let votes = self.rows(&format!("SELECT cohort, choice, COUNT(*) AS voters, SUM(weight) AS weight, MIN(step) AS step, MIN(time_ms) AS time_ms FROM votes WHERE {{}} AND proposal = {} GROUP BY cohort, choice ORDER BY weight DESC", literal(&proposal)))?;
         let all_weight: f64 = votes.iter().map(|row| number(row, "weight")).sum();
         for row in &votes {
             let text = format!(

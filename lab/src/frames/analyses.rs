@@ -11,7 +11,7 @@ pub struct Analysis {
     pub sql: &'static str,
 }
 
-/// All of them.
+/// All of them. To SQL a NaN is larger than every number, so that a bound leaves it out.
 pub const ANALYSES: [Analysis; 6] = [
     Analysis {
         name: "attack",
@@ -30,14 +30,14 @@ pub const ANALYSES: [Analysis; 6] = [
     },
     Analysis {
         name: "security_margin",
-        doc: "By route and step: what an attack by it would lose on the way, less what it could take; negative is a loss-making defence.",
+        doc: "By route and step: what an attack by it would lose on the way, less what it could take; where it is negative the attack would pay.",
         sql: "SELECT seed, step, time_ms, route, capital, cost, value_at_risk, cost - value_at_risk AS margin FROM (\
               SELECT seed, step, time_ms, 'oracle majority' AS route, oracle_majority_capital AS capital, \
               oracle_majority_cost AS cost, value_at_risk FROM world \
               UNION ALL SELECT seed, step, time_ms, 'oracle bribe', oracle_bribe_capital, oracle_bribe_cost, value_at_risk FROM world \
               UNION ALL SELECT seed, step, time_ms, 'quorum', quorum_capital, quorum_cost, value_at_risk FROM world \
               UNION ALL SELECT seed, step, time_ms, 'venue push', venue_push_capital, venue_push_cost, value_at_risk FROM world) \
-              WHERE capital IS NOT NULL AND capital = capital ORDER BY seed, route, step",
+              WHERE capital < 1000000000000000000 ORDER BY seed, route, step",
     },
     Analysis {
         name: "parameters",
@@ -49,10 +49,11 @@ pub const ANALYSES: [Analysis; 6] = [
         name: "liquidation_tree",
         doc: "Liquidations by step and market, with how many steps in a row they have gone on: what the first one set off.",
         sql: "SELECT seed, market, step, liquidations, accounts, closed, lowest_price, highest_price, \
-              step - RANK() OVER (PARTITION BY seed, market ORDER BY step) AS chain FROM (\
+              ROW_NUMBER() OVER (PARTITION BY seed, market, chain ORDER BY step) AS steps_in_a_row FROM (\
+              SELECT *, step - RANK() OVER (PARTITION BY seed, market ORDER BY step) AS chain FROM (\
               SELECT seed, market, step, COUNT(*) AS liquidations, COUNT(DISTINCT account) AS accounts, \
               SUM(ABS(amount)) AS closed, MIN(price) AS lowest_price, MAX(price) AS highest_price \
-              FROM liquidations GROUP BY seed, market, step) ORDER BY seed, market, step",
+              FROM liquidations GROUP BY seed, market, step)) ORDER BY seed, market, step",
     },
     Analysis {
         name: "procyclicality",

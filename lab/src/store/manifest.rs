@@ -6,7 +6,7 @@ use palisade_engine::frame::{Data, Frame, FrameColumn};
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
-use crate::recording::Format;
+use crate::recording::{Format, Record, RecordWord};
 use crate::report::Report;
 
 /// The manifest of a run directory.
@@ -22,7 +22,7 @@ pub struct Manifest {
     pub scenario_hash: String,
     /// Digest of the script library.
     pub scripts_hash: String,
-    /// The command that reproduces the files.
+    /// The command that reproduces the figures; `record` and `format` say how its files were written.
     pub command: String,
     /// Seeds of the finished worlds.
     pub seeds: Vec<u64>,
@@ -32,6 +32,8 @@ pub struct Manifest {
     pub complete: bool,
     /// The smallest units of the settlement asset in a coin.
     pub settlement_scale: f64,
+    /// What `--record` asked for.
+    pub record: String,
     /// In which format the tables are.
     pub format: Format,
     /// What the tables and their columns are, by name.
@@ -96,7 +98,7 @@ pub struct Written {
 impl Manifest {
     pub(crate) fn of(
         report: &Report,
-        (format, settlement_scale): (Format, f64),
+        (record, settlement_scale): (Record, f64),
         tables: BTreeMap<String, TableNote>,
         mut files: Vec<Written>,
     ) -> Self {
@@ -112,7 +114,8 @@ impl Manifest {
             steps: report.steps,
             complete: !report.interrupted,
             settlement_scale,
-            format,
+            record: RecordWord(record.recording).to_string(),
+            format: record.format,
             tables,
             files,
         }

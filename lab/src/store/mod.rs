@@ -20,7 +20,7 @@ use palisade_engine::probe::STEP_TABLES;
 pub use self::manifest::{ColumnKind, ColumnNote, Manifest, TableNote, Written};
 use self::table::Table;
 use crate::folder::{FolderError, NewFolder};
-use crate::load::Loaded;
+use crate::load::{Loaded, RunRequest};
 use crate::recording::Record;
 use crate::report::Report;
 use crate::run::RunError;
@@ -37,6 +37,7 @@ pub(crate) struct Store {
     folder: NewFolder,
     record: Record,
     settlement_scale: f64,
+    last_step: u64,
     hashes: [(&'static str, String); 2],
     /// What the tables are, as far as they have been begun.
     notes: Mutex<BTreeMap<String, TableNote>>,
@@ -52,13 +53,14 @@ pub(crate) struct WorldTables<'a> {
 
 impl Store {
     /// Begins a run directory; what exists is left alone, unless it is an empty directory.
-    pub(crate) fn create(target: &Path, record: Record, loaded: &Loaded) -> Result<Self, RunError> {
+    pub(crate) fn create(target: &Path, request: &RunRequest, loaded: &Loaded) -> Result<Self, RunError> {
+        let (record, last_step) = (request.record, loaded.steps(request).saturating_sub(1));
         Table::check_available()?;
         let folder = NewFolder::create(target)?;
         let hashes =
             [("scenario_hash", loaded.scenario_hash().to_owned()), ("scripts_hash", loaded.scripts_hash().to_owned())];
         let settlement_scale = loaded.settlement_scale();
-        Ok(Self { folder, record, settlement_scale, hashes, notes: Mutex::default() })
+        Ok(Self { folder, record, settlement_scale, last_step, hashes, notes: Mutex::default() })
     }
 
     /// The tables of the world at a place of the run.
@@ -80,7 +82,7 @@ impl Store {
         let mut files = files;
         files.push(self.summary(report)?);
         let notes = self.notes.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let manifest = Manifest::of(report, (self.record.format, self.settlement_scale), notes, files);
+        let manifest = Manifest::of(report, (self.record, self.settlement_scale), notes, files);
         let target = self.folder.target();
         let mut text = serde_json::to_string_pretty(&manifest).map_err(|error| wrong(target, error))?;
         text.push('\n');
@@ -100,12 +102,14 @@ fn wrong(path: &Path, what: impl std::fmt::Display) -> RunError {
 }
 
 impl WorldTables<'_> {
-    /// Adds rows to their table: of a table per step, those of the steps that are recorded.
+    /// Adds rows to their table: of a table per step, those of the steps that are recorded, the last one among them.
     pub(crate) fn add(&mut self, frame: &Frame) -> Result<(), RunError> {
         let every = self.store.record.recording.every;
         if every > 1 && STEP_TABLES.iter().any(|(_, table, ..)| *table == frame.table) {
             let steps = frame.ints("step");
-            return self.put(&frame.filtered(|row| steps[row].unsigned_abs().is_multiple_of(every)));
+            let last = self.store.last_step;
+            let is_kept = |step: u64| step.is_multiple_of(every) || step == last;
+            return self.put(&frame.filtered(|row| is_kept(steps[row].unsigned_abs())));
         }
         self.put(frame)
     }
@@ -172,7 +176,7 @@ mod tests {
     use polars_io::parquet::read::ParquetReader;
 
     use super::*;
-    use crate::load::{RunRequest, load};
+    use crate::load::load;
     use crate::run::run;
     use crate::sample::{self, Onlooker};
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bevy_ecs::prelude::World;
 
 use super::backing::{Exit, realizable};
-use crate::domain::{AgentId, Position, VaultTerms};
+use crate::domain::{AgentId, Market, Position, VaultTerms};
 use crate::ledger::Ledger;
 use crate::mechanism::Assets;
 use crate::mechanisms::waterfall::{self, Layer};
@@ -36,7 +36,8 @@ pub struct Stress {
     pub layers: Vec<(&'static str, f64)>,
     /// What no layer would cover.
     pub uncovered: f64,
-    /// What is there for losses before they happen: the insurance fund, and what stake would raise.
+    /// What is there for losses before they happen, of the layers in the order: the insurance fund, and what the stake of all
+    /// vaults would raise, each sold alone.
     pub prefunded: f64,
     /// The deficit of the agent with the largest one.
     pub largest: f64,
@@ -63,6 +64,8 @@ impl Stress {
 struct Accounts {
     /// What agents with bankrupt accounts owe beyond their margin.
     owed: BTreeMap<AgentId, i128>,
+    /// The same by the market in which each account loses most, whose vaults guarantee it.
+    by_market: BTreeMap<usize, i128>,
     bankrupt: u32,
     /// What the bankrupt had borrowed from the deposits.
     borrowed: i128,
@@ -79,17 +82,18 @@ impl Accounts {
         let ledger = world.resource::<Ledger>();
         let mut all = Self::default();
         for (account, positions) in valuation::every_account(world) {
-            let priced = |position: &Position| Some((pricings.get(usize::from(position.market))?.as_ref()?, *position));
-            let profit: i128 = positions
-                .0
-                .iter()
-                .filter_map(priced)
-                .map(|(pricing, position)| i128::from(pricing.profit(&position)))
-                .sum();
+            let profit_of = |position: &Position| {
+                let pricing = pricings.get(usize::from(position.market)).and_then(Option::as_ref);
+                pricing.map_or(0, |pricing| i128::from(pricing.profit(position)))
+            };
+            let profit: i128 = positions.0.iter().map(profit_of).sum();
             let nc = i128::from(valuation::balance(ledger, account)) + profit;
             if nc < 0 {
                 all.bankrupt += 1;
                 *all.owed.entry(account.owner).or_default() -= nc;
+                let worst = positions.0.iter().min_by_key(|position| (profit_of(position), position.market));
+                let market = worst.map_or(account.last_market, |position| position.market);
+                *all.by_market.entry(usize::from(market)).or_default() -= nc;
                 all.borrowed += i128::from(account.debt).min(-nc);
             } else {
                 all.profits += profit.max(0);
@@ -107,22 +111,27 @@ pub(crate) fn stress(world: &World, shock: Shock) -> Stress {
     let coins = |units: i128| units as f64 / scale;
     let accounts = Accounts::under(world, shock.price);
     let exit = Exit { price: shock.stake_price, depth: shock.depth };
-    let vaults = 0..world.resource::<Directory>().count(Kind::Vault);
-    let guards =
-        |vault: &usize| part::<VaultTerms>(world, Kind::Vault, *vault).is_some_and(|terms| !terms.markets.is_empty());
-    let stake: f64 = vaults.filter(guards).map(|vault| realizable(world, vault, exit)).sum();
+    let realizable: Vec<f64> = (0..world.resource::<Directory>().count(Kind::Vault))
+        .map(|vault| if guarantees(world, vault) { realizable(world, vault, exit) } else { 0.0 })
+        .collect();
     let insurance = valuation::fund(world, |funds| funds.insurance);
     let deficit = coins(accounts.owed.values().sum());
     let mut need = deficit;
+    let mut prefunded = 0.0;
     let mut layers = Vec::new();
     for layer in waterfall::layers(world) {
         let there = match layer {
             // A deficit is what is missing beyond it.
             Layer::Margin => continue,
             Layer::Insurance => insurance,
-            Layer::Stake => stake,
+            Layer::Stake => stake_for(world, &accounts.by_market, (need / deficit, scale), realizable.clone()),
             Layer::AutoDeleverage => coins(accounts.profits),
             Layer::Socialized => coins(accounts.borrowed + accounts.cash),
+        };
+        prefunded += match layer {
+            Layer::Insurance => insurance,
+            Layer::Stake => realizable.iter().sum(),
+            _ => 0.0,
         };
         let borne = if there < need { there } else { need };
         need -= borne;
@@ -135,8 +144,36 @@ pub(crate) fn stress(world: &World, shock: Shock) -> Stress {
         deficit,
         layers,
         uncovered: need,
-        prefunded: insurance + stake,
+        prefunded,
         largest: coins(owed.iter().take(1).sum()),
         two_largest: coins(owed.iter().take(2).sum()),
     }
+}
+
+fn guarantees(world: &World, vault: usize) -> bool {
+    part::<VaultTerms>(world, Kind::Vault, vault).is_some_and(|terms| !terms.markets.is_empty())
+}
+
+/// What vaults would pay when each market's deficit, scaled to what other layers have left of it, falls on the vaults that
+/// guarantee it, in their order.
+#[allow(clippy::cast_precision_loss)]
+fn stake_for(
+    world: &World,
+    by_market: &BTreeMap<usize, i128>,
+    (left, scale): (f64, f64),
+    mut realizable: Vec<f64>,
+) -> f64 {
+    let mut paid = 0.0;
+    for (place, owed) in by_market {
+        let mut need = *owed as f64 / scale * left;
+        let market = part::<Market>(world, Kind::Market, *place);
+        for vault in market.iter().flat_map(|market| &market.vaults) {
+            let Some(there) = realizable.get_mut(*vault) else { continue };
+            let pays = if *there < need { *there } else { need };
+            *there -= pays;
+            need -= pays;
+            paid += pays;
+        }
+    }
+    paid
 }

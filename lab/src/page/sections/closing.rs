@@ -9,7 +9,7 @@ const ASSUMPTIONS: [&str; 5] = [
     "Agents act by their strategies alone: what nobody's script does, does not happen.",
     "Attackers' outlay, gross and net count settlement coins; groups count all they hold at the last market price.",
     "Deposits earn and cost no interest; there is one settlement asset.",
-    "Actions of a step run one at a time, in a seeded order behind their agent's latency.",
+    "Actions of a step run one at a time behind their agent's latency, in a seeded order unless the protocol has blocks.",
     "The paired world is the same seed without attackers; what they caused is the difference.",
 ];
 

@@ -12,24 +12,24 @@ use crate::words::{counted, figure, percent};
 pub(super) fn verdict(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Comparison(source) = source else { return Ok(None) };
     let comparison = &source.comparison;
-    let lead = vec![
+    let mut lead = vec![
         format!(
             "A is {}, B is {}.",
             name(&comparison.a.scenario, &comparison.a.set),
             name(&comparison.b.scenario, &comparison.b.set)
         ),
         format!(
-            "Both played {}. Differences are B − A of the same seed; intervals are 95 % by Student's t; * leaves out no difference at all.",
+            "Both played {}. Differences are B − A of the same seed; intervals are 95 %, by Student's t and of shares by Newcombe's method; * leaves out no difference at all.",
             counted(comparison.seeds.len() as u64, "seed")
         ),
     ];
+    if comparison.interrupted {
+        lead.push("It was interrupted: fewer worlds ran than were asked for.".to_owned());
+    }
     let shown: Vec<&Difference> =
         HEADLINE.iter().filter_map(|name| comparison.row(name)).filter(|row| row.n > 0).collect();
-    let others: Vec<&Difference> = comparison
-        .rows
-        .iter()
-        .filter(|row| row.n > 0 && row.difference != 0.0 && !HEADLINE.contains(&row.name.as_str()))
-        .collect();
+    let others: Vec<&Difference> =
+        comparison.rows.iter().filter(|row| row.differing > 0 && !HEADLINE.contains(&row.name.as_str())).collect();
     let mut tables = vec![table("Headline figures", &shown)];
     if !others.is_empty() {
         tables.push(table("What else differs", &others));

@@ -2,7 +2,7 @@
 
 use super::super::chart::Lines;
 use super::super::{Section, Source};
-use super::{distinct, number, rows, slug, text};
+use super::{distinct, number, rows, text};
 use crate::frames::FramesError;
 
 pub(super) fn prices(source: &Source) -> Result<Option<Section>, FramesError> {
@@ -12,7 +12,7 @@ pub(super) fn prices(source: &Source) -> Result<Option<Section>, FramesError> {
         "SELECT market, time_ms, \"index\", oracle, mark, oi_notional FROM markets WHERE run = 0 ORDER BY step",
     )?;
     let mut charts = Vec::new();
-    for market in distinct(&all, "market") {
+    for (place, market) in distinct(&all, "market").into_iter().enumerate() {
         // A price of 0 is none yet.
         let mut own: Vec<_> = all.iter().filter(|row| text(row, "market") == market).cloned().collect();
         for row in &mut own {
@@ -26,7 +26,7 @@ pub(super) fn prices(source: &Source) -> Result<Option<Section>, FramesError> {
         let (low, high) =
             marks.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), mark| (low.min(mark), high.max(mark)));
         let lines = Lines {
-            id: &format!("prices-{}", slug(&market)),
+            id: &format!("prices-{}", place),
             title: &market,
             caption: "The index is what the feed's sources said; the oracle published it with its delay, noise and guard rails; positions are valued at the mark.",
             unit: "coins",
@@ -36,7 +36,7 @@ pub(super) fn prices(source: &Source) -> Result<Option<Section>, FramesError> {
         };
         charts.extend(lines.of(&own));
         let lines = Lines {
-            id: &format!("interest-{}", slug(&market)),
+            id: &format!("interest-{}", place),
             title: &format!("{market}: open interest"),
             caption: "Notional of the fuller side.",
             unit: "coins",

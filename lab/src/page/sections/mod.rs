@@ -67,8 +67,3 @@ fn distinct(rows: &Rows, name: &str) -> Vec<String> {
     }
     found
 }
-
-/// A name as part of an anchor.
-fn slug(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
-}

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::chart::{Chart, Lines};
 use super::super::{Section, Source, Table, numbers, words};
-use super::{distinct, number, rows, slug, text};
+use super::{distinct, number, rows, text};
 use crate::frames::FramesError;
 use crate::words::{figure, percent};
 
@@ -16,10 +16,10 @@ pub(super) fn backing(source: &Source) -> Result<Option<Section>, FramesError> {
         "SELECT vault, time_ms, cap_ratio, stake_ratio, cover, open_interest, realizable, stressed_deficit FROM vaults WHERE run = 0 ORDER BY step",
     )?;
     let mut charts = Vec::new();
-    for vault in distinct(&all, "vault") {
+    for (place, vault) in distinct(&all, "vault").into_iter().enumerate() {
         let own: Vec<_> = all.iter().filter(|row| text(row, "vault") == vault).cloned().collect();
         let lines = Lines {
-            id: &format!("backing-{}", slug(&vault)),
+            id: &format!("backing-{}", place),
             title: &format!("Backing of vault {vault}"),
             caption: "Market value of the staked asset and stake over the open interest they guarantee, and what stake would raise over the loss of a stressed move; below 1 it is not enough.",
             unit: "ratio",

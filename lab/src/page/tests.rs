@@ -44,3 +44,44 @@ fn what_is_no_result_has_no_page() {
     let folder = tempfile::tempdir().unwrap();
     assert!(page(folder.path()).unwrap_err().to_string().contains("is no run directory"));
 }
+
+/// Every headline figure that another table than `runs` can give is recomputed from there, and stands on the page and in the
+/// explanation as it comes out.
+#[test]
+fn headline_figures_are_those_that_other_tables_give() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let request = RunRequest { scenario: "quorum_capture".into(), steps: Some(600), ..RunRequest::default() };
+    ran(&request, &out, 1);
+    let run = RunDir::open(&out).unwrap();
+    let number = |sql: &str| match run.query(sql).unwrap().row(0)[0] {
+        crate::frames::Cell::Float(value) => value,
+        #[allow(clippy::cast_precision_loss)]
+        crate::frames::Cell::Int(value) => value as f64,
+        ref other => panic!("{sql}: {other:?}"),
+    };
+    let scale = run.manifest().settlement_scale;
+    let end = number("SELECT attacker_wallet FROM world ORDER BY step DESC LIMIT 1");
+    // The attacker begins with money alone.
+    let start = number("SELECT start FROM groups WHERE role = 'attacker'");
+    let solvency = number("SELECT solvency FROM world ORDER BY step DESC LIMIT 1");
+    let layers = "'loss_on_insurance', 'loss_on_stake', 'loss_on_winners', 'loss_socialized', 'loss_written_off'";
+    let recomputed = [
+        ("attacker net", end - start),
+        ("solvency", solvency),
+        ("deficits", number(&format!("SELECT SUM(amount) FROM events WHERE what IN ({layers})")) / scale),
+        ("liquidations", number("SELECT COUNT(*) FROM liquidations WHERE what = 'liquidated'")),
+        ("fees", number("SELECT SUM(amount) FROM flows WHERE reason = 'fee'") / scale),
+    ];
+    let page = page(&out).unwrap();
+    let cells: Vec<&str> =
+        page.split("<td").skip(1).filter_map(|cell| cell.split_once('>')?.1.split("</td>").next()).collect();
+    for (name, value) in recomputed {
+        let place = cells.iter().position(|cell| *cell == name).unwrap_or_else(|| panic!("no `{name}` on the page"));
+        assert_eq!(cells[place + 2], crate::words::figure(value, cells[place + 1]), "{name}: {value}");
+    }
+    let told = crate::explain::explain(&run, None, &crate::explain::Question::Course).unwrap();
+    let told: String = told.sentences.into_iter().map(|sentence| sentence.text).collect();
+    let short = format!("at the end the protocol was {}", crate::words::money(solvency.abs()));
+    assert!(told.contains(&short), "no `{short}` in {told}");
+}

@@ -122,7 +122,13 @@ impl WorldTables<'_> {
         let folder = self.store.folder.path().join(frame.table);
         fs::create_dir_all(&folder).map_err(|error| wrong(&folder, error))?;
         let note = TableNote::of(frame);
-        let mut footer = vec![("schema".to_owned(), SCHEMA.to_string()), ("seed".to_owned(), self.seed.to_string())];
+        let mut footer: Vec<(String, String)> = [
+            ("schema", SCHEMA.to_string()),
+            ("version", env!("CARGO_PKG_VERSION").into()),
+            ("seed", self.seed.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
         footer.extend(self.store.hashes.iter().map(|(name, hash)| ((*name).to_owned(), hash.clone())));
         footer.extend(note.columns.iter().flat_map(|ColumnNote { name, unit, doc, .. }| {
             [(format!("unit:{name}"), unit.clone()), (format!("doc:{name}"), doc.clone())]
@@ -237,6 +243,7 @@ mod tests {
         let metadata = reader.get_metadata().unwrap().key_value_metadata().clone().unwrap();
         let footer = |key: &str| metadata.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.clone());
         assert_eq!((footer("schema").as_deref(), footer("seed").as_deref()), (Some("1"), Some("2")));
+        assert_eq!(footer("version").as_deref(), Some(env!("CARGO_PKG_VERSION")));
         assert_eq!(footer("scenario_hash").as_deref(), Some(load(&request).unwrap().scenario_hash()));
         assert_eq!(footer("unit:solvency").as_deref(), Some("coins"));
         let table = reader.finish().unwrap();

@@ -13,7 +13,9 @@ use polars_arrow::io::ipc::write::default_ipc_fields;
 use polars_io::SerWriter;
 use polars_io::csv::write::{self as csv, CsvWriter};
 use polars_io::ipc::{self, IpcWriter};
-use polars_io::parquet::write::{self as parquet, KeyValueMetadata, ParquetCompression, ParquetWriter};
+use polars_io::parquet::write::{
+    self as parquet, KeyValueMetadata, ParquetCompression, ParquetWriter, StatisticsOptions,
+};
 
 use crate::recording::Format;
 use crate::run::RunError;
@@ -89,7 +91,8 @@ impl Sink {
         Ok(match format {
             Format::Parquet => {
                 let writer = ParquetWriter::new(file)
-                    .with_compression(ParquetCompression::Zstd(None))
+                    .with_compression(ParquetCompression::Lz4Raw)
+                    .with_statistics(StatisticsOptions::empty())
                     .set_parallel(false)
                     .with_key_value_metadata(Some(KeyValueMetadata::from_static(footer)));
                 Self::Parquet(Box::new(writer.batched(schema)?))

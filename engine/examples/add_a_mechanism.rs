@@ -83,15 +83,14 @@ impl Mechanism for Relief {
             doc: "Gives coins from the wallet to the relief fund.",
             run: donate,
         });
-        registry.public.push(PublicField {
-            of: Kind::Protocol,
-            name: "relief",
-            kind: FieldKind::Number,
-            unit: "coins",
-            doc: "What is in the relief fund.",
-            read: |world, _| coins(world),
-            fixed: false,
-        });
+        registry.public.push(PublicField::new(
+            Kind::Protocol,
+            "relief",
+            FieldKind::Number,
+            "coins",
+            "What is in the relief fund.",
+            |world, _| coins(world),
+        ));
         registry.probes.push(Probe {
             kind: Kind::Protocol,
             name: "relief_fund",

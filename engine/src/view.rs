@@ -40,6 +40,20 @@ pub struct PublicField {
 }
 
 impl PublicField {
+    /// A fact that may change: the record that carries it, its name, what its number stands for, unit and meaning, and how it
+    /// is read.
+    #[must_use]
+    pub const fn new(
+        of: Kind,
+        name: &'static str,
+        kind: FieldKind,
+        unit: &'static str,
+        doc: &'static str,
+        read: fn(&World, usize) -> f64,
+    ) -> Self {
+        Self { of, name, kind, unit, doc, read, fixed: false }
+    }
+
     /// The same, of what never changes.
     #[must_use]
     pub const fn fixed(self) -> Self {

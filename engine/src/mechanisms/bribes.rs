@@ -65,15 +65,7 @@ impl Mechanism for Bribes {
             ),
             action("end_bribe", &[FEED], "Ends its own offer and takes back what is left.", end_bribe),
         ]);
-        let field = |name, unit, doc, read| PublicField {
-            of: Kind::Feed,
-            name,
-            kind: FieldKind::Number,
-            unit,
-            doc,
-            read,
-            fixed: false,
-        };
+        let field = |name, unit, doc, read| PublicField::new(Kind::Feed, name, FieldKind::Number, unit, doc, read);
         registry.public.extend([
             field("bribe_price", "coins", "The price that a bribe asks for, 0 when there is none.", |world, place| {
                 offer(world, place).map_or(0.0, |(offer, _)| offer.price)

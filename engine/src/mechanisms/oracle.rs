@@ -163,8 +163,7 @@ impl Mechanism for Oracle {
                 mean,
             ),
         ]);
-        let public =
-            |name, kind, unit, doc, read| PublicField { of: Kind::Feed, name, kind, unit, doc, read, fixed: false };
+        let public = |name, kind, unit, doc, read| PublicField::new(Kind::Feed, name, kind, unit, doc, read);
         registry.public.extend([
             public("price", FieldKind::Number, "coins", "The price last published, 0 before the first.", price),
             public("age", FieldKind::Number, "s", "Time since it was published.", age),

@@ -164,8 +164,7 @@ impl Mechanism for Venues {
 
 fn declare_view(registry: &mut Registry) {
     let number = FieldKind::Number;
-    let field =
-        |name, kind, unit, doc, read| PublicField { of: Kind::Venue, name, kind, unit, doc, read, fixed: false };
+    let field = |name, kind, unit, doc, read| PublicField::new(Kind::Venue, name, kind, unit, doc, read);
     registry.public.extend([
         field("price", number, "quote/base", "Price of the next infinitesimal trade.", price),
         field("depth", number, "quote coins", "Quote that moves the price by 2 %.", depth),

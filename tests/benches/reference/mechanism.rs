@@ -37,15 +37,7 @@ impl Mechanism for Reference {
             own("pos", "contracts", "Signed size.", |world, rows, out| gather(world, rows, out, |all| &all.pos)),
             own("thr", "ratio", "The move that counts.", |world, rows, out| gather(world, rows, out, |all| &all.thr)),
         ]);
-        let public = |name, unit, doc, read| PublicField {
-            of: Kind::Protocol,
-            name,
-            kind: FieldKind::Number,
-            unit,
-            doc,
-            read,
-            fixed: false,
-        };
+        let public = |name, unit, doc, read| PublicField::new(Kind::Protocol, name, FieldKind::Number, unit, doc, read);
         registry.public.extend([
             public("price", "coins", "The oracle.", |world, _| market(world, |all| all.market.oracle)),
             public("ret", "ratio", "Its change since the last step.", |world, _| market(world, |all| all.market.ret)),

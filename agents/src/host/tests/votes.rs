@@ -21,7 +21,7 @@ struct Ballot;
 struct Cast(Vec<(Option<Handle>, u32, f64)>);
 
 fn number(of: Kind, name: &'static str, read: fn(&World, usize) -> f64) -> PublicField {
-    PublicField { of, name, kind: FieldKind::Number, unit: "", doc: "Of the test.", read, fixed: false }
+    PublicField::new(of, name, FieldKind::Number, "", "Of the test.", read)
 }
 
 fn proposal(world: &World, place: usize) -> &Proposal {

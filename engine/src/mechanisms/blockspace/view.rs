@@ -15,7 +15,7 @@ use crate::units::Span;
 use crate::view::{FieldKind, PublicField};
 
 pub(super) fn declare(registry: &mut Registry) {
-    let field = |of, name, kind, unit, doc, read| PublicField { of, name, kind, unit, doc, read, fixed: false };
+    let field = PublicField::new;
     let number = FieldKind::Number;
     registry.public.extend([
         field(

@@ -18,7 +18,7 @@ use crate::view::{FieldKind, OwnField, OwnScope, PublicField};
 
 pub(super) fn declare(registry: &mut Registry) {
     let number = FieldKind::Number;
-    let field = |of, name, kind, unit, doc, read| PublicField { of, name, kind, unit, doc, read, fixed: false };
+    let field = PublicField::new;
     registry.public.extend([
         #[allow(clippy::cast_precision_loss)]
         field(Kind::Protocol, "proposals", number, "proposals", "Proposals so far.", |world, _| {
@@ -92,8 +92,7 @@ pub(super) fn declare(registry: &mut Registry) {
 }
 
 fn declare_proposals(registry: &mut Registry) {
-    let field =
-        |name, kind, unit, doc, read| PublicField { of: Kind::Proposal, name, kind, unit, doc, read, fixed: false };
+    let field = |name, kind, unit, doc, read| PublicField::new(Kind::Proposal, name, kind, unit, doc, read);
     let number = FieldKind::Number;
     registry.public.extend([
         field(

@@ -32,8 +32,7 @@ pub(super) fn of(world: &World, (account, agent): (AccountId, AgentId), price: f
 }
 
 pub(super) fn declare(registry: &mut Registry) {
-    let field =
-        |name, kind, unit, doc, read| PublicField { of: Kind::Auction, name, kind, unit, doc, read, fixed: false };
+    let field = |name, kind, unit, doc, read| PublicField::new(Kind::Auction, name, kind, unit, doc, read);
     let number = FieldKind::Number;
     registry.public.extend([
         field("market", FieldKind::Handle(Kind::Market), "", "The market of the position.", |world, place| {

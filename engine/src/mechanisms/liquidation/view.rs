@@ -11,8 +11,7 @@ use crate::valuation;
 use crate::view::{FieldKind, PublicField};
 
 pub(super) fn declare(registry: &mut Registry) {
-    let field =
-        |name, kind, unit, doc, read| PublicField { of: Kind::Account, name, kind, unit, doc, read, fixed: false };
+    let field = |name, kind, unit, doc, read| PublicField::new(Kind::Account, name, kind, unit, doc, read);
     let number = FieldKind::Number;
     registry.public.extend([
         field("market", FieldKind::Handle(Kind::Market), "", "The market of its largest position.", |world, place| {

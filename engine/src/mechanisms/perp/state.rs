@@ -30,15 +30,7 @@ pub(super) fn declare(registry: &mut Registry) {
             set(tx, actor, args, MarketState::Live)
         }),
     ]);
-    let flag = |name, doc, read| PublicField {
-        of: Kind::Market,
-        name,
-        kind: FieldKind::Flag,
-        unit: "",
-        doc,
-        read,
-        fixed: false,
-    };
+    let flag = |name, doc, read| PublicField::new(Kind::Market, name, FieldKind::Flag, "", doc, read);
     registry.public.extend([
         flag("halted", "Whether nothing may be done on it.", |world, place| is(world, place, MarketState::Halted)),
         flag("reduce_only", "Whether positions may only shrink.", |world, place| {

@@ -43,46 +43,32 @@ fn pool_liquid(world: &World) -> f64 {
 
 pub(super) fn declare_view(registry: &mut Registry) {
     let number = FieldKind::Number;
-    let field =
-        |name, kind, unit, doc, read| PublicField { of: Kind::Market, name, kind, unit, doc, read, fixed: false };
+    let field = |name, kind, unit, doc, read| PublicField::new(Kind::Market, name, kind, unit, doc, read);
     registry.public.extend([
-        PublicField {
-            of: Kind::Protocol,
-            name: "time",
-            kind: number,
-            unit: "s",
-            doc: "Simulated time at the start of this step.",
-            read: |world, _| Span(world.resource::<Now>().time).seconds(),
-            fixed: false,
-        },
-        PublicField {
-            of: Kind::Protocol,
-            name: "dt",
-            kind: number,
-            unit: "s",
-            doc: "Length of this step.",
-            read: |world, _| world.resource::<Now>().dt.seconds(),
-            fixed: false,
-        },
+        PublicField::new(
+            Kind::Protocol,
+            "time",
+            number,
+            "s",
+            "Simulated time at the start of this step.",
+            |world, _| Span(world.resource::<Now>().time).seconds(),
+        ),
+        PublicField::new(Kind::Protocol, "dt", number, "s", "Length of this step.", |world, _| {
+            world.resource::<Now>().dt.seconds()
+        }),
         #[allow(clippy::cast_precision_loss)]
-        PublicField {
-            of: Kind::Protocol,
-            name: "step",
-            kind: number,
-            unit: "steps",
-            doc: "The step, from 0.",
-            read: |world, _| world.resource::<Now>().step as f64,
-            fixed: false,
-        },
-        PublicField {
-            of: Kind::Protocol,
-            name: "settlement",
-            kind: FieldKind::Handle(Kind::Asset),
-            unit: "",
-            doc: "The asset that margin is settled in.",
-            read: |world, _| f64::from(world.resource::<Assets>().settlement().0),
-            fixed: true,
-        },
+        PublicField::new(Kind::Protocol, "step", number, "steps", "The step, from 0.", |world, _| {
+            world.resource::<Now>().step as f64
+        }),
+        PublicField::new(
+            Kind::Protocol,
+            "settlement",
+            FieldKind::Handle(Kind::Asset),
+            "",
+            "The asset that margin is settled in.",
+            |world, _| f64::from(world.resource::<Assets>().settlement().0),
+        )
+        .fixed(),
         field("mark", number, "coins", "The mark price, 0 before the feed has published.", mark),
         field("index", number, "coins", "The feed's price, which this market marks to.", mark),
         field("stale", FieldKind::Flag, "", "Whether the price is too old to trade on.", |world, place| {

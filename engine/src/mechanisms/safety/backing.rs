@@ -64,15 +64,7 @@ impl Default for Lows {
 /// Declares figures of a vault's backing, seen by agents and recorded alike.
 macro_rules! gauges {
     ($registry:expr; $($name:literal, $unit:literal, $doc:literal, $pick:expr;)*) => {
-        $registry.public.extend([$(PublicField {
-            of: Kind::Vault,
-            name: $name,
-            kind: FieldKind::Number,
-            unit: $unit,
-            doc: $doc,
-            read: |world, place| backing(world, place, $pick),
-            fixed: false,
-        }),*]);
+        $registry.public.extend([$(PublicField::new(Kind::Vault, $name, FieldKind::Number, $unit, $doc, |world, place| backing(world, place, $pick))),*]);
         $registry.probes.extend([$(Probe {
             kind: Kind::Vault,
             name: $name,

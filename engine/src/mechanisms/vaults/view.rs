@@ -51,8 +51,7 @@ pub(super) fn follow_income(
 }
 
 pub(super) fn declare(registry: &mut Registry) {
-    let field =
-        |name, kind, unit, doc, read| PublicField { of: Kind::Vault, name, kind, unit, doc, read, fixed: false };
+    let field = |name, kind, unit, doc, read| PublicField::new(Kind::Vault, name, kind, unit, doc, read);
     let number = FieldKind::Number;
     registry.public.extend([
         field("asset", FieldKind::Handle(Kind::Asset), "", "The asset staked.", |world, place| {

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use palisade_lab::compare::{COSTS, Comparison, Difference, Pair, Side};
 use palisade_lab::load::{self, LoadError, RunRequest};
-use palisade_lab::{on_large_stack, shell_word};
 
 use crate::args::{Display, Inputs};
 use crate::exit::Exit;
@@ -47,11 +46,11 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<Exit, Trouble> {
     for set in &args.with {
         b.sets.push(set.parse().map_err(LoadError::from)?);
     }
-    let (left, right) = on_large_stack(|| Ok::<_, LoadError>((load::load(&a)?, load::load(&b)?)))?;
+    let (left, right) = (load::load(&a)?, load::load(&b)?);
     let steps = left.all_steps(&a).saturating_add(right.all_steps(&b));
     let onlooker = Onlooker::start(&args.display, Some(steps))?;
     let pair = Pair { a: (&left, &a), b: (&right, &b) };
-    let comparison = pair.compare(args.out.as_deref(), |seeds| command(args, (&a, &b), seeds), &onlooker)?;
+    let comparison = pair.compare(args.out.as_deref(), &onlooker)?;
     drop(onlooker);
     let paint = Paint::stdout(args.display.color);
     match (args.display.json, args.display.quiet) {
@@ -60,29 +59,6 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<Exit, Trouble> {
         (false, false) => print(&full(&comparison, paint))?,
     }
     Ok(if comparison.interrupted { Exit::Interrupted } else { Exit::Done })
-}
-
-/// The command without what changes no figure.
-fn command(args: &CompareArgs, (a, b): (&RunRequest, &RunRequest), seeds: usize) -> String {
-    let mut words = vec!["palisade".to_owned(), "compare".to_owned(), a.scenario.display().to_string()];
-    words.extend(args.other.iter().map(|other| other.display().to_string()));
-    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
-    option("seed", a.seed.to_string());
-    option("seeds", seeds.to_string());
-    if let Some(steps) = a.steps {
-        option("steps", steps.to_string());
-    }
-    let shared = a.sets.len();
-    for (place, set) in b.sets.iter().enumerate() {
-        option(if place < shared { "set" } else { "with" }, format!("{}={}", set.path, set.value));
-    }
-    for (name, file) in &a.data {
-        option("data", format!("{name}={}", file.display()));
-    }
-    for folder in &a.scripts {
-        option("scripts", folder.display().to_string());
-    }
-    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// What a committee would ask first, in one sentence each.

@@ -6,7 +6,6 @@ use clap::{Args, Parser};
 use palisade_lab::explain::{Explanation, Question, explain as lab};
 use palisade_lab::frames::RunDir;
 use palisade_lab::load::{RunRequest, load};
-use palisade_lab::on_large_stack;
 use palisade_lab::verify::{Stop, what_if};
 use palisade_lab::words::signed;
 
@@ -76,7 +75,7 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<Exit, Trouble> {
 /// Runs the scenario's counterfactuals in the world that is explained.
 fn stops(run: &RunDir, explanation: &Explanation, args: &ExplainArgs) -> Result<Vec<Stop>, Trouble> {
     let request = RunRequest { seed: explanation.seed, seeds: 1, ..again(&run.manifest().command)? };
-    let loaded = on_large_stack(|| load(&request))?;
+    let loaded = load(&request)?;
     if loaded.scenario_hash() != run.manifest().scenario_hash || loaded.scripts_hash() != run.manifest().scripts_hash {
         let text =
             format!("the scenario or its scripts have changed since {} was written; run it again", args.dir.display());

@@ -1,10 +1,9 @@
 //! `palisade report`: a run or a comparison as one HTML file.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use palisade_lab::folder::write_new;
 use palisade_lab::page::page;
 
 use crate::args::Coloring;
@@ -29,28 +28,19 @@ pub(crate) struct ReportArgs {
 pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
     let text = page(&args.dir)?;
     let out = args.out.clone().unwrap_or_else(|| beside(&args.dir));
-    let wrong = |error: std::io::Error| Trouble::Usage(format!("{}: {error}", out.display()));
-    let mut file = match File::create_new(&out) {
-        Ok(file) => file,
+    match write_new(&out, text.as_bytes()) {
         // The same page is there already: nothing is lost by leaving it.
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && is_same(&out, &text) => {
-            return show(args, &out);
-        }
-        Err(error) => return Err(wrong(error)),
-    };
-    if let Err(error) = file.write_all(text.as_bytes()).and_then(|()| file.flush()) {
-        // Half a page is worse than none.
-        let _ = std::fs::remove_file(&out);
-        return Err(wrong(error));
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && is_same(&out, &text) => {}
+        written => written.map_err(|error| Trouble::Usage(format!("{}: {error}", out.display())))?,
     }
     show(args, &out)
 }
 
-fn is_same(out: &std::path::Path, text: &str) -> bool {
+fn is_same(out: &Path, text: &str) -> bool {
     std::fs::read(out).is_ok_and(|there| there == text.as_bytes())
 }
 
-fn show(args: &ReportArgs, out: &std::path::Path) -> Result<Exit, Trouble> {
+fn show(args: &ReportArgs, out: &Path) -> Result<Exit, Trouble> {
     print(&format!("{}\n", out.display()))?;
     if args.open {
         opener::open(out).map_err(|error| Trouble::Usage(format!("{}: {error}", out.display())))?;
@@ -59,7 +49,7 @@ fn show(args: &ReportArgs, out: &std::path::Path) -> Result<Exit, Trouble> {
 }
 
 /// `runs/x` becomes `runs/x.html`.
-fn beside(dir: &std::path::Path) -> PathBuf {
+fn beside(dir: &Path) -> PathBuf {
     let mut name = dir.file_name().map_or_else(|| "report".into(), std::ffi::OsStr::to_owned);
     name.push(".html");
     dir.with_file_name(name)

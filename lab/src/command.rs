@@ -1,6 +1,8 @@
 //! The command line that reproduces a run: canonical, without what changes no figure (`--out` and what is
 //! written there, `--jobs`, output).
 
+use std::path::Path;
+
 use crate::load::RunRequest;
 
 /// Which worlds to reproduce.
@@ -16,32 +18,73 @@ pub(crate) struct Worlds {
 
 /// `palisade run …` for `worlds` of a request.
 pub(crate) fn reproduce(request: &RunRequest, worlds: Worlds) -> String {
-    let mut words = vec!["palisade".to_owned(), "run".to_owned(), quoted(&request.scenario.display().to_string())];
-    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), quoted(&value)]);
-    option("seed", worlds.seed.to_string());
+    let mut line = Line::of("run", &[&request.scenario]);
+    line.option("seed", &worlds.seed.to_string());
     if worlds.seeds > 1 {
-        option("seeds", worlds.seeds.to_string());
+        line.option("seeds", &worlds.seeds.to_string());
     }
-    if let Some(steps) = worlds.steps {
-        option("steps", steps.to_string());
-    }
-    for set in &request.sets {
-        option("set", format!("{}={}", set.path, set.value));
-    }
-    for fork in &request.forks {
-        words.extend(["--set-at".to_owned(), fork.step.to_string(), quoted(&format!("{}={}", fork.path, fork.value))]);
-    }
-    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), quoted(&value)]);
-    for (name, file) in &request.data {
-        option("data", format!("{name}={}", file.display()));
-    }
-    for folder in &request.scripts {
-        option("scripts", folder.display().to_string());
-    }
+    line.world(request, worlds.steps);
     if let Some(expression) = &request.fail_if {
-        option("fail-if", expression.clone());
+        line.option("fail-if", expression);
     }
-    words.join(" ")
+    line.0
+}
+
+/// `palisade compare …` over so many seeds of two requests, of which the second sets what the first sets, and more.
+pub(crate) fn compare(a: &RunRequest, b: &RunRequest, seeds: usize) -> String {
+    let with = b.sets.get(a.sets.len()..).unwrap_or_default();
+    let mut scenarios = vec![a.scenario.as_path()];
+    if b.scenario != a.scenario || with.is_empty() {
+        scenarios.push(&b.scenario);
+    }
+    let mut line = Line::of("compare", &scenarios);
+    line.option("seed", &a.seed.to_string());
+    line.option("seeds", &seeds.to_string());
+    line.world(a, a.steps);
+    for set in with {
+        line.option("with", &format!("{}={}", set.path, set.value));
+    }
+    line.0
+}
+
+/// A command line being written.
+struct Line(String);
+
+impl Line {
+    fn of(command: &str, scenarios: &[&Path]) -> Self {
+        let mut line = Self(format!("palisade {command}"));
+        scenarios.iter().for_each(|scenario| line.word(&scenario.display().to_string()));
+        line
+    }
+
+    fn word(&mut self, word: &str) {
+        self.0 += &format!(" {}", quoted(word));
+    }
+
+    fn option(&mut self, name: &str, value: &str) {
+        self.word(&format!("--{name}"));
+        self.word(value);
+    }
+
+    /// What a world is made of.
+    fn world(&mut self, request: &RunRequest, steps: Option<u64>) {
+        if let Some(steps) = steps {
+            self.option("steps", &steps.to_string());
+        }
+        for set in &request.sets {
+            self.option("set", &format!("{}={}", set.path, set.value));
+        }
+        for fork in &request.forks {
+            self.option("set-at", &fork.step.to_string());
+            self.word(&format!("{}={}", fork.path, fork.value));
+        }
+        for (name, file) in &request.data {
+            self.option("data", &format!("{name}={}", file.display()));
+        }
+        for folder in &request.scripts {
+            self.option("scripts", &folder.display().to_string());
+        }
+    }
 }
 
 /// A word as a POSIX shell reads it back.
@@ -78,5 +121,16 @@ mod tests {
             reproduce(&request, worlds),
             r"palisade run 'scenarios/it'\''s.ron' --seed 7 --seeds 3 --steps 9 --set 'protocol.a=(x: 1)' --set name=b --data 'ETH=a b.csv' --scripts mine --fail-if 'withdrawn > 1'"
         );
+    }
+
+    #[test]
+    fn a_comparison_names_what_both_are_made_of_and_what_the_second_alone_sets() {
+        let set = |text: &str| text.parse().unwrap();
+        let scripts = vec!["mine".into()];
+        let a = RunRequest { scenario: "x.ron".into(), sets: vec![set("a=1")], scripts, ..RunRequest::default() };
+        let b = RunRequest { sets: vec![set("a=1"), set("b=2")], ..a.clone() };
+        assert_eq!(compare(&a, &b, 5), "palisade compare x.ron --seed 1 --seeds 5 --set a=1 --scripts mine --with b=2");
+        let other = RunRequest { scenario: "y.ron".into(), ..a.clone() };
+        assert_eq!(compare(&a, &other, 1), "palisade compare x.ron y.ron --seed 1 --seeds 1 --set a=1 --scripts mine");
     }
 }

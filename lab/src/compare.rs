@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::command;
 use crate::folder::NewFolder;
 use crate::load::{LoadError, Loaded, RunRequest};
 use crate::report::Report;
@@ -92,17 +93,11 @@ pub struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// Runs both over the seeds of the first, and writes both and the comparison into a folder where one is given; `command`
-    /// is the one that reproduces it over so many seeds.
+    /// Runs both over the seeds of the first, and writes both and the comparison into a folder where one is given.
     ///
     /// # Errors
     /// As for running; designs that settle in different assets; a folder that cannot be written.
-    pub fn compare(
-        &self,
-        out: Option<&Path>,
-        command: impl Fn(usize) -> String,
-        watch: &dyn Watch,
-    ) -> Result<Comparison, RunError> {
+    pub fn compare(&self, out: Option<&Path>, watch: &dyn Watch) -> Result<Comparison, RunError> {
         let (a, b) = (self.a.0.scenario(), self.b.0.scenario());
         if a.settlement != b.settlement {
             let text = format!(
@@ -118,7 +113,7 @@ impl Pair<'_> {
         };
         let (left, first) = play(self.a, "a")?;
         let (right, second) = play(self.b, "b")?;
-        let comparison = self.of((&left, &first), (&right, &second), command(first.len().min(second.len())));
+        let comparison = self.of((&left, &first), (&right, &second));
         if let Some(folder) = folder {
             let text =
                 serde_json::to_string_pretty(&comparison).map_err(|error| RunError::Output(error.to_string()))?;
@@ -128,7 +123,7 @@ impl Pair<'_> {
         Ok(comparison)
     }
 
-    fn of(&self, a: (&Report, &[Vec<f64>]), b: (&Report, &[Vec<f64>]), command: String) -> Comparison {
+    fn of(&self, a: (&Report, &[Vec<f64>]), b: (&Report, &[Vec<f64>])) -> Comparison {
         let worlds = a.1.len().min(b.1.len());
         let place = |loaded: &Loaded, name: &str| loaded.outcomes().iter().position(|outcome| outcome.name == name);
         let rows = self.a.0.outcomes().iter().enumerate().filter_map(|(left, outcome)| {
@@ -167,7 +162,7 @@ impl Pair<'_> {
             settlement: a.0.settlement.clone(),
             rows: rows.collect(),
             interrupted: a.0.interrupted || b.0.interrupted,
-            command,
+            command: command::compare(self.a.1, self.b.1, worlds),
         }
     }
 }
@@ -213,7 +208,7 @@ mod tests {
         let request = RunRequest { seeds: 3, jobs: 2, ..request };
         let loaded = load(&request).unwrap();
         let pair = Pair { a: (&loaded, &request), b: (&loaded, &request) };
-        let found = pair.compare(None, |_| String::new(), &Onlooker::default()).unwrap();
+        let found = pair.compare(None, &Onlooker::default()).unwrap();
         assert_eq!((found.seeds.as_slice(), found.interrupted), (&[1, 2, 3][..], false));
         assert!(found.rows.len() > 40);
         for row in found.rows.iter().filter(|row| row.n > 0) {
@@ -234,7 +229,7 @@ mod tests {
         let (a, b) = (load(&request).unwrap(), load(&changed).unwrap());
         let pair = Pair { a: (&a, &request), b: (&b, &changed) };
         let out = folder.path().join("compared");
-        let found = pair.compare(Some(&out), |_| "palisade compare …".into(), &Onlooker::default()).unwrap();
+        let found = pair.compare(Some(&out), &Onlooker::default()).unwrap();
         let fees = found.row("fees").unwrap();
         assert!(
             fees.difference > 0.0 && fees.is_certain() && (fees.b - fees.a - fees.difference).abs() < 1e-6,
@@ -256,6 +251,6 @@ mod tests {
         assert_eq!(read.b.set, ["protocol.markets.THIN-PERP.fee=0.01"]);
         assert!(["a", "b"].iter().all(|side| out.join(side).join("manifest.json").is_file()));
         assert!(Comparison::open(&out.join("a")).unwrap().is_none());
-        assert!(pair.compare(Some(&out), |_| String::new(), &Onlooker::default()).is_err(), "nothing is written over");
+        assert!(pair.compare(Some(&out), &Onlooker::default()).is_err(), "nothing is written over");
     }
 }

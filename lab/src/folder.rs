@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Why a folder cannot be written.
@@ -73,6 +73,18 @@ impl Drop for NewFolder {
         // Gone already when it was put in place; a remainder that cannot be removed says `partial` in its name.
         let _ = fs::remove_dir_all(&self.partial);
     }
+}
+
+/// Writes a file that does not exist; nothing of it stays when it cannot be written whole.
+///
+/// # Errors
+/// A file that is there already, or that cannot be written.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::File::create_new(path)?;
+    file.write_all(bytes).and_then(|()| file.flush()).inspect_err(|_| {
+        // What is left is half a file, and worse than none.
+        let _ = fs::remove_file(path);
+    })
 }
 
 fn refuse_occupied(target: &Path) -> Result<(), FolderError> {

@@ -7,6 +7,7 @@ use crate::load::{Loaded, RunRequest};
 use crate::run::{RunError, Watch};
 use crate::session::{Cast, Session, on_large_stack};
 use crate::track::{number, text};
+use crate::words::spoken;
 
 /// What a step left behind.
 #[derive(Clone, Debug, Default)]
@@ -141,11 +142,8 @@ impl Glance {
                     format!("{} {} {whose} {path}", spoken(what), text(frame, "proposal", row)).trim_end().to_owned(),
                 );
             }
-            "slashes" => {
-                self.events.push(format!("{} {}", spoken(text(frame, "what", row)), text(frame, "cohort", row)))
-            }
-            "events" => {
-                self.events.push(format!("{} {}", spoken(text(frame, "what", row)), text(frame, "cohort", row)))
+            "slashes" | "events" => {
+                self.events.push(format!("{} {}", spoken(text(frame, "what", row)), text(frame, "cohort", row)));
             }
             "faults" => self.events.push(format!(
                 "script failed: {} {}",
@@ -155,8 +153,4 @@ impl Glance {
             _ => {}
         }
     }
-}
-
-fn spoken(word: &str) -> String {
-    crate::words::spoken(word)
 }

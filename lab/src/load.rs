@@ -9,7 +9,7 @@ use palisade_engine::ledger::Ledger;
 use palisade_engine::mechanism::Assets;
 use palisade_engine::registry::Registry;
 use palisade_engine::scenario::{Role, Scenario, SetupError};
-use palisade_engine::units::Amount;
+use palisade_engine::units::{Amount, pow10};
 use palisade_engine::{Options, Simulation, mechanisms};
 
 use crate::assemble;
@@ -168,7 +168,7 @@ impl Loaded {
     /// The smallest units of the settlement asset in a coin.
     pub(crate) fn settlement_scale(&self) -> f64 {
         let spec = self.scenario.assets.iter().find(|(name, _)| *name == self.scenario.settlement);
-        spec.map_or(1.0, |(_, spec)| (0..spec.decimals).fold(1.0, |scale, _| scale * 10.0))
+        spec.map_or(1.0, |(_, spec)| pow10(spec.decimals))
     }
 
     /// The figures of a run: those of the mechanisms, then those of the run itself, then the scenario's own.

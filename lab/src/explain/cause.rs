@@ -1,7 +1,7 @@
 //! The course of a world: what enabled what happened, what was taken, what it set off, and which layers paid.
 
-use super::{Row, Sentence, Telling, at, number, said, text, whole};
-use crate::frames::FramesError;
+use super::{Sentence, Telling, at, said};
+use crate::frames::{FramesError, Row, number, text, whole};
 use crate::words::{NEGLIGIBLE, amount, counted, exact, price as price_of, signed, time};
 
 /// Events of losses, and who bears them.
@@ -105,7 +105,9 @@ impl Telling<'_> {
 
     /// Money of the attackers going in and coming back.
     fn attackers(&self) -> Result<Vec<Sentence>, FramesError> {
-        let figures = self.rows("SELECT attacker_outlay, attacker_gross, attacker_net, attacker_bought, attacker_sold, position_notional, withdrawn, peak_paper_profit FROM runs WHERE {}")?;
+        let figures = self.rows(
+            "SELECT attacker_outlay, attacker_gross, attacker_bought, position_notional, withdrawn FROM runs WHERE {}",
+        )?;
         let Some(figures) = figures.first() else { return Ok(Vec::new()) };
         let (outlay, gross) = (number(figures, "attacker_outlay"), number(figures, "attacker_gross"));
         let mut told = Vec::new();
@@ -232,10 +234,9 @@ impl Telling<'_> {
         if !winners.is_empty() {
             told.push(said(format!("Who gained: {}.", winners.join(", "))));
         }
-        let insolvency =
-            self.rows("SELECT step, time_ms, solvency FROM world WHERE {} AND solvency < 0 ORDER BY step LIMIT 1")?;
-        let last = self.rows("SELECT solvency, time_ms FROM world WHERE {} ORDER BY step DESC LIMIT 1")?;
-        if let (Some(first), Some(last)) = (insolvency.first(), last.first()) {
+        let world = self.rows("SELECT step, time_ms, solvency FROM world WHERE {} ORDER BY step")?;
+        let first = world.iter().find(|row| number(row, "solvency") < 0.0);
+        if let (Some(first), Some(last)) = (first, world.last()) {
             let end = number(last, "solvency");
             let end =
                 if end < 0.0 { format!("{} short", self.money(-end)) } else { format!("{} ahead", self.money(end)) };

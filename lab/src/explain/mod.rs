@@ -5,9 +5,8 @@ mod cause;
 mod subject;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
-use crate::frames::{FramesError, RunDir};
+use crate::frames::{FramesError, Row, RunDir, whole};
 use crate::words::time;
 
 /// What to explain.
@@ -59,8 +58,6 @@ struct Telling<'a> {
     scale: f64,
 }
 
-type Row = Map<String, Value>;
-
 /// Explains a world of a run: that of `seed`, or the first.
 ///
 /// # Errors
@@ -103,11 +100,7 @@ impl Telling<'_> {
     fn rows(&self, sql: &str) -> Result<Vec<Row>, FramesError> {
         // The first one alone: names behind it may hold anything.
         let sql = sql.replacen("{}", &format!("run = {}", self.place), 1);
-        let rows = match self.run.query(&sql)?.to_json() {
-            Value::Array(rows) => rows,
-            _ => Vec::new(),
-        };
-        Ok(rows.into_iter().filter_map(|row| if let Value::Object(row) = row { Some(row) } else { None }).collect())
+        self.run.rows_of(&sql)
     }
 
     fn coins(&self, units: f64) -> String {
@@ -122,18 +115,6 @@ impl Telling<'_> {
 /// A name as a literal of SQL.
 fn literal(name: &str) -> String {
     format!("'{}'", name.replace('\'', "''"))
-}
-
-fn number(row: &Row, name: &str) -> f64 {
-    row.get(name).and_then(Value::as_f64).unwrap_or(f64::NAN)
-}
-
-fn text<'a>(row: &'a Row, name: &str) -> &'a str {
-    row.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn whole(row: &Row, name: &str) -> u64 {
-    row.get(name).and_then(Value::as_u64).unwrap_or_default()
 }
 
 /// A sentence about the step of a row.

@@ -1,8 +1,8 @@
 //! One agent, one liquidation, one proposal, and losses account by account.
 
 use super::cause::LAYERS;
-use super::{Row, Sentence, Telling, at, literal, number, said, text, whole};
-use crate::frames::FramesError;
+use super::{Sentence, Telling, at, literal, said};
+use crate::frames::{FramesError, Row, number, text, whole};
 use crate::source::suggestion;
 use crate::words::{counted, exact, price, spoken, time};
 

@@ -1,8 +1,6 @@
 //! What a query answered: cells to print, or a file.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
 use polars::prelude::{AnyValue, DataFrame};
@@ -10,9 +8,10 @@ use polars_io::SerWriter;
 use polars_io::csv::write::CsvWriter;
 use polars_io::ipc::IpcWriter;
 use polars_io::parquet::write::ParquetWriter;
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use super::FramesError;
+use crate::folder::write_new;
 use crate::recording::Format;
 
 /// Rows that a query returned.
@@ -39,10 +38,6 @@ pub enum Cell {
 impl Answer {
     pub(super) const fn of(frame: DataFrame) -> Self {
         Self { frame }
-    }
-
-    pub(super) fn into_frame(self) -> DataFrame {
-        self.frame
     }
 
     /// The rows as a polars frame.
@@ -72,9 +67,7 @@ impl Answer {
     /// The rows as JSON, an object each; what is no finite number becomes `null`.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let names = self.names();
-        let object = |row| names.iter().cloned().zip(self.row(row).into_iter().map(Value::from)).collect::<Map<_, _>>();
-        (0..self.rows()).map(object).map(Value::Object).collect()
+        self.to_rows().into_iter().map(Value::Object).collect()
     }
 
     /// The rows as text with commas, with a heading.
@@ -109,12 +102,7 @@ impl Answer {
             Format::Ipc => IpcWriter::new(&mut bytes).finish(&mut frame),
         };
         made.map_err(|error| wrong(&error))?;
-        let mut file = File::create_new(path).map_err(|error| wrong(&error))?;
-        file.write_all(&bytes).and_then(|()| file.flush()).map_err(|error| {
-            // Half a file is worse than none.
-            let _ = std::fs::remove_file(path);
-            wrong(&error)
-        })
+        write_new(path, &bytes).map_err(|error| wrong(&error))
     }
 }
 

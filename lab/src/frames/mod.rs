@@ -4,16 +4,18 @@
 mod analyses;
 mod answer;
 mod diff;
+mod rows;
 mod scan;
 
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{IntoLazy, LazyFrame, ScanArgsAnonymous};
+use polars::prelude::{LazyFrame, ScanArgsAnonymous};
 use polars::sql::SQLContext;
 
 pub use self::analyses::{ANALYSES, Analysis};
 pub use self::answer::{Answer, Cell};
 pub use self::diff::{ColumnDiff, DirDiff, TableDiff, diff};
+pub(crate) use self::rows::{Row, number, text, whole};
 use self::scan::Parts;
 use crate::report::Report;
 use crate::source::suggestion;
@@ -193,9 +195,3 @@ fn seed_of(path: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests;
-
-impl From<Answer> for LazyFrame {
-    fn from(answer: Answer) -> Self {
-        answer.into_frame().lazy()
-    }
-}

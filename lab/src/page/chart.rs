@@ -2,9 +2,10 @@
 //! lowest and highest values stay, so that no peak is lost and every point is a row of the table.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Table, numbers, words};
+use crate::frames::Row;
 use crate::words::figure;
 
 /// Points of a line at most, roughly.
@@ -24,9 +25,6 @@ pub(crate) struct Chart {
     /// The same in numbers.
     pub(crate) table: Option<Table>,
 }
-
-/// Rows of an answer as they come from JSON.
-pub(crate) type Rows = Vec<Map<String, Value>>;
 
 impl Chart {
     /// A chart that draws `spec`, whose data are in it.
@@ -68,7 +66,7 @@ pub(crate) struct Lines<'a> {
 
 impl Lines<'_> {
     /// The chart of rows that have `time_ms`; `None` when no series has a value.
-    pub(crate) fn of(&self, rows: &Rows) -> Option<Chart> {
+    pub(crate) fn of(&self, rows: &[Row]) -> Option<Chart> {
         let (divisor, time) = time_unit(rows);
         let mut points = Vec::new();
         let mut table = Table {
@@ -124,7 +122,7 @@ impl Lines<'_> {
 }
 
 /// What time is shown in: how many milliseconds one is, and its name.
-pub(crate) fn time_unit(rows: &Rows) -> (f64, &'static str) {
+pub(crate) fn time_unit(rows: &[Row]) -> (f64, &'static str) {
     let longest = rows.iter().filter_map(|row| row.get("time_ms")?.as_f64()).fold(0.0, f64::max);
     match longest {
         time if time <= 300_000.0 => (1_000.0, "seconds"),

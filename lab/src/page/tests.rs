@@ -32,9 +32,14 @@ fn a_comparison_has_a_page_of_its_own() {
     let (a, b) = (load(&request).unwrap(), load(&changed).unwrap());
     let out = folder.path().join("compared");
     let pair = crate::compare::Pair { a: (&a, &request), b: (&b, &changed) };
-    pair.compare(Some(&out), |_| "palisade compare it".into(), &Onlooker::default()).unwrap();
+    pair.compare(Some(&out), &Onlooker::default()).unwrap();
     let page = page(&out).unwrap();
-    for part in ["What it costs", "THIN-PERP.fee=0.01", "palisade compare it", "id=\"chart-both-volume\""] {
+    for part in [
+        "What it costs",
+        "THIN-PERP.fee=0.01",
+        " --seed 1 --seeds 3 --with protocol.markets.THIN-PERP.fee=0.01",
+        "id=\"chart-both-volume\"",
+    ] {
         assert!(page.contains(part), "{part}");
     }
 }

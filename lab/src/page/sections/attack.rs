@@ -2,7 +2,6 @@
 
 use super::super::chart::Lines;
 use super::super::{Section, Source, Table, numbers, words};
-use super::rows;
 use crate::frames::FramesError;
 use crate::words::{money, signed, time};
 
@@ -11,8 +10,7 @@ pub(super) fn timeline(source: &Source) -> Result<Option<Section>, FramesError> 
     let report = &source.report;
     let mut charts = Vec::new();
     if report.first.attack.is_some() {
-        let world = rows(
-            &source.run,
+        let world = source.run.rows_of(
             "SELECT time_ms, attacker_wallet, attacker_paper_profit, solvency FROM world WHERE run = 0 ORDER BY step",
         )?;
         let lines = Lines {

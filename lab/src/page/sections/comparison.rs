@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::super::chart::{Chart, dots};
-use super::super::{ComparisonSource, Section, Source, Table, name, numbers, words};
+use super::super::{Section, Source, Table, name, numbers, words};
+use super::figures;
 use super::verdict::HEADLINE;
 use crate::compare::{COSTS, Difference};
-use crate::frames::{Cell, FramesError};
+use crate::frames::FramesError;
 use crate::words::{counted, figure, percent};
 
 pub(super) fn verdict(source: &Source) -> Result<Option<Section>, FramesError> {
@@ -85,7 +86,7 @@ pub(super) fn worlds(source: &Source) -> Result<Option<Section>, FramesError> {
     for figure in ["attacker_net", "loss_caused", "solvency", "volume"] {
         let Some(row) = source.comparison.row(figure) else { continue };
         let groups =
-            [("A".to_owned(), values(source, true, figure)?), ("B".to_owned(), values(source, false, figure)?)];
+            [("A".to_owned(), figures(&source.a.run, figure)?), ("B".to_owned(), figures(&source.b.run, figure)?)];
         if groups.iter().all(|(_, values)| values.iter().all(|value| *value == 0.0)) {
             continue;
         }
@@ -103,16 +104,6 @@ pub(super) fn worlds(source: &Source) -> Result<Option<Section>, FramesError> {
         charts,
         ..Section::default()
     }))
-}
-
-fn values(source: &ComparisonSource, first: bool, name: &str) -> Result<Vec<f64>, FramesError> {
-    let run = if first { &source.a.run } else { &source.b.run };
-    let answer = run.query(&format!("SELECT {name} FROM runs ORDER BY run"))?;
-    let value = |place| match answer.row(place).first() {
-        Some(Cell::Float(value)) if value.is_finite() => Some(*value),
-        _ => None,
-    };
-    Ok((0..answer.rows()).filter_map(value).collect())
 }
 
 fn table(caption: &str, rows: &[&Difference]) -> Table {

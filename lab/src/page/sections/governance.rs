@@ -4,22 +4,19 @@ use serde_json::{Value, json};
 
 use super::super::chart::{Chart, time_unit};
 use super::super::{Section, Source, Table, numbers, words};
-use super::{distinct, number, rows, text};
-use crate::frames::FramesError;
+use super::distinct;
+use crate::frames::{FramesError, Row, number, text};
 use crate::words::{exact, spoken, time};
 
 pub(super) fn votes(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Run(source) = source else { return Ok(None) };
-    let course = rows(
-        &source.run,
+    let course = source.run.rows_of(
         "SELECT step, time_ms, what, cohort, proposal, path, before, after FROM governance WHERE run = 0 ORDER BY step",
     )?;
     if course.is_empty() {
         return Ok(None);
     }
-    let cast = rows(
-        &source.run,
-        "SELECT proposal, time_ms, choice, SUM(weight) AS weight FROM votes WHERE run = 0 GROUP BY proposal, time_ms, choice ORDER BY time_ms",
+    let cast = source.run.rows_of("SELECT proposal, time_ms, choice, SUM(weight) AS weight FROM votes WHERE run = 0 GROUP BY proposal, time_ms, choice ORDER BY time_ms",
     )?;
     let (divisor, unit) = time_unit(&course);
     let mut charts = Vec::new();
@@ -64,7 +61,7 @@ pub(super) fn votes(source: &Source) -> Result<Option<Section>, FramesError> {
         numbers("after"),
     ];
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let cells = |row: &serde_json::Map<String, Value>| {
+    let cells = |row: &Row| {
         vec![
             time(number(row, "time_ms") as u64),
             spoken(text(row, "what")),

@@ -2,8 +2,7 @@
 
 use super::super::chart::bars;
 use super::super::{Section, Source, Table, numbers, words};
-use super::{number, rows, text};
-use crate::frames::FramesError;
+use crate::frames::{FramesError, Row, number, text};
 use crate::words::{NEGLIGIBLE, figure, money, signed};
 
 /// The layers of a loss in their usual order.
@@ -21,7 +20,7 @@ pub(super) fn losses(source: &Source) -> Result<Option<Section>, FramesError> {
     let worlds = if report.worlds > 1 { ", mean over worlds" } else { "" };
     let mut charts = Vec::new();
     let columns = LAYERS.map(|(name, _)| format!("AVG({name}) AS {name}")).join(", ");
-    let paid = rows(&source.run, &format!("SELECT AVG(deficits) AS deficits, {columns} FROM runs"))?;
+    let paid = source.run.rows_of(&format!("SELECT AVG(deficits) AS deficits, {columns} FROM runs"))?;
     let mut lead = Vec::new();
     if let Some(paid) = paid.first().filter(|row| number(row, "deficits") >= NEGLIGIBLE) {
         let layers = LAYERS.map(|(name, label)| (label.to_owned(), number(paid, name)));
@@ -37,9 +36,7 @@ pub(super) fn losses(source: &Source) -> Result<Option<Section>, FramesError> {
             "No account went bankrupt beyond its margin: what was lost, was lost to the attack or by trading.".into(),
         );
     }
-    let groups = rows(
-        &source.run,
-        "SELECT \"group\", role, AVG(start) AS start, AVG(\"end\") AS \"end\", AVG(\"end\" - start) AS change, AVG(without_attack) AS without FROM groups GROUP BY \"group\", role ORDER BY change, \"group\"",
+    let groups = source.run.rows_of("SELECT \"group\", role, AVG(start) AS start, AVG(\"end\") AS \"end\", AVG(\"end\" - start) AS change, AVG(without_attack) AS without FROM groups GROUP BY \"group\", role ORDER BY change, \"group\"",
     )?;
     let moved: Vec<(String, f64)> = groups
         .iter()
@@ -50,7 +47,7 @@ pub(super) fn losses(source: &Source) -> Result<Option<Section>, FramesError> {
         let caption = "What every group was worth at the end less what it was worth at the start, at market prices.";
         charts.push(bars("groups", (&format!("Who gained and who lost{worlds}"), caption), "coins", &moved));
     }
-    let cells = |row: &serde_json::Map<String, serde_json::Value>| {
+    let cells = |row: &Row| {
         let (change, without) = (number(row, "change"), number(row, "without"));
         let or_dash = |value: f64| if value.is_finite() { signed(value) } else { "–".into() };
         vec![

@@ -2,13 +2,12 @@
 
 use super::super::chart::Lines;
 use super::super::{Section, Source};
-use super::{distinct, number, rows, text};
-use crate::frames::FramesError;
+use super::distinct;
+use crate::frames::{FramesError, number, text};
 
 pub(super) fn prices(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Run(source) = source else { return Ok(None) };
-    let all = rows(
-        &source.run,
+    let all = source.run.rows_of(
         "SELECT market, time_ms, \"index\", oracle, mark, oi_notional FROM markets WHERE run = 0 ORDER BY step",
     )?;
     let mut charts = Vec::new();

@@ -5,15 +5,13 @@ use serde_json::json;
 
 use super::super::chart::{Chart, Lines};
 use super::super::{Section, Source, Table, numbers, words};
-use super::{distinct, number, rows, text};
-use crate::frames::FramesError;
+use super::distinct;
+use crate::frames::{FramesError, number, text};
 use crate::words::{figure, percent};
 
 pub(super) fn backing(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Run(source) = source else { return Ok(None) };
-    let all = rows(
-        &source.run,
-        "SELECT vault, time_ms, cap_ratio, stake_ratio, cover, open_interest, realizable, stressed_deficit FROM vaults WHERE run = 0 ORDER BY step",
+    let all = source.run.rows_of("SELECT vault, time_ms, cap_ratio, stake_ratio, cover, open_interest, realizable, stressed_deficit FROM vaults WHERE run = 0 ORDER BY step",
     )?;
     let mut charts = Vec::new();
     for (place, vault) in distinct(&all, "vault").into_iter().enumerate() {
@@ -45,9 +43,7 @@ pub(super) fn backing(source: &Source) -> Result<Option<Section>, FramesError> {
 
 pub(super) fn margin(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Run(source) = source else { return Ok(None) };
-    let world = rows(
-        &source.run,
-        "SELECT time_ms, value_at_risk, oracle_majority_cost, oracle_bribe_cost, quorum_cost, venue_push_cost FROM world WHERE run = 0 ORDER BY step",
+    let world = source.run.rows_of("SELECT time_ms, value_at_risk, oracle_majority_cost, oracle_bribe_cost, quorum_cost, venue_push_cost FROM world WHERE run = 0 ORDER BY step",
     )?;
     let lines = Lines {
         id: "margin",
@@ -128,10 +124,9 @@ impl Shares {
 
 pub(super) fn concentration(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Run(source) = source else { return Ok(None) };
-    let all = rows(
-        &source.run,
-        "SELECT vault, cohort, stake FROM holdings WHERE run = 0 AND stake > 0 ORDER BY vault, stake DESC",
-    )?;
+    let all = source
+        .run
+        .rows_of("SELECT vault, cohort, stake FROM holdings WHERE run = 0 AND stake > 0 ORDER BY vault, stake DESC")?;
     let mut vaults: Vec<Shares> = Vec::new();
     for vault in distinct(&all, "vault") {
         let stakes: Vec<f64> =

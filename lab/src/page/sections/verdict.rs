@@ -2,7 +2,8 @@
 
 use super::super::chart::dots;
 use super::super::{Section, Source, Table, numbers, words};
-use crate::frames::{Cell, FramesError};
+use super::figures;
+use crate::frames::FramesError;
 use crate::report::{OutcomeRow, Report};
 use crate::words::{counted, figure, percent};
 
@@ -85,13 +86,7 @@ pub(super) fn worlds(source: &Source) -> Result<Option<Section>, FramesError> {
         ("deficits", "What bankrupt accounts owed beyond their margin."),
     ] {
         let Some(outcome) = source.report.outcomes.iter().find(|outcome| outcome.name == name) else { continue };
-        let answer = source.run.query(&format!("SELECT {name} FROM runs ORDER BY run"))?;
-        let values: Vec<f64> = (0..answer.rows())
-            .filter_map(|place| match answer.row(place).first() {
-                Some(Cell::Float(value)) if value.is_finite() => Some(*value),
-                _ => None,
-            })
-            .collect();
+        let values = figures(&source.run, name)?;
         if values.iter().all(|value| *value == 0.0) {
             continue;
         }

@@ -12,6 +12,31 @@ use crate::sandbox::{CALL_FUEL, HostOptions, Outcome, Packages, Sandbox};
 /// # Errors
 /// What is wrong with the expression, with the nearest right name.
 pub fn evaluate_flag(expression: &str, names: &BTreeMap<String, f64>) -> Result<bool, String> {
+    let value = value(expression, names)?;
+    match (value.as_bool(), value.as_float(), value.as_int()) {
+        (Ok(flag), ..) => Ok(flag),
+        (_, Ok(number), _) if !number.is_nan() => Ok(number != 0.0),
+        (_, _, Ok(number)) => Ok(number != 0),
+        _ => Err(format!("`{expression}` is neither true nor false: compare two numbers, as in `attacker_net > 0`")),
+    }
+}
+
+/// The number that `expression` is for the figures `names`; true counts as 1.
+///
+/// # Errors
+/// What is wrong with the expression, with the nearest right name.
+#[allow(clippy::cast_precision_loss)]
+pub fn evaluate(expression: &str, names: &BTreeMap<String, f64>) -> Result<f64, String> {
+    let value = value(expression, names)?;
+    match (value.as_float(), value.as_int(), value.as_bool()) {
+        (Ok(number), ..) => Ok(number),
+        (_, Ok(number), _) => Ok(number as f64),
+        (_, _, Ok(flag)) => Ok(f64::from(u8::from(flag))),
+        _ => Err(format!("`{expression}` is no number: write one of figures, as in `attacker_net - loss_caused`")),
+    }
+}
+
+fn value(expression: &str, names: &BTreeMap<String, f64>) -> Result<Dynamic, String> {
     let mut sandbox = Sandbox::new(&Packages::new(), HostOptions::default());
     // Figures are floats: `**` must go through the pinned `libm`.
     sandbox.engine.set_fast_operators(false);
@@ -26,13 +51,7 @@ pub fn evaluate_flag(expression: &str, names: &BTreeMap<String, f64>) -> Result<
         .compile_expression_with_scope(&scope, expression)
         .map_err(|error| explain(expression, &(*error.err_type()).clone(), names))?;
     let result: Outcome<Dynamic> = sandbox.engine.eval_ast_with_scope(&mut scope, &ast);
-    let value = result.map_err(|error| runtime(expression, &error, names))?;
-    match (value.as_bool(), value.as_float(), value.as_int()) {
-        (Ok(flag), ..) => Ok(flag),
-        (_, Ok(number), _) if !number.is_nan() => Ok(number != 0.0),
-        (_, _, Ok(number)) => Ok(number != 0),
-        _ => Err(format!("`{expression}` is neither true nor false: compare two numbers, as in `attacker_net > 0`")),
-    }
+    result.map_err(|error| runtime(expression, &error, names))
 }
 
 fn explain(expression: &str, error: &ParseErrorType, names: &BTreeMap<String, f64>) -> String {

@@ -6,6 +6,9 @@ use palisade_engine::registry::{Directory, Kind, Registry};
 use palisade_engine::scenario::SetupError;
 use palisade_engine::view::Public;
 
+/// What the message of an impossible pairing begins with.
+pub const NOT_APPLICABLE: &str = "not applicable";
+
 /// A thing that a strategy can require.
 pub(crate) struct Need {
     pub(crate) word: &'static str,
@@ -58,7 +61,7 @@ pub(crate) fn check(world: &Simulation, path: &str, name: &str, requires: &[Stri
         None => Ok(()),
         Some(need) => {
             let message =
-                format!("not applicable: `{name}` requires `{}`, {}, and the scenario has none", need.word, need.doc);
+                format!("{NOT_APPLICABLE}: `{name}` requires `{}`, {}, and the scenario has none", need.word, need.doc);
             Err(SetupError::value(format!("{path}.strategy"), message))
         }
     }

@@ -1,7 +1,13 @@
 //! What can be said of a strategy without running it, for lists and descriptions: its hooks and its declarations.
 
-use palisade_engine::host::{Hook, Wake};
+use std::collections::BTreeSet;
 
+use palisade_engine::host::{Hook, Wake};
+use palisade_engine::mechanisms::ALL;
+use palisade_engine::registry::Registry;
+use rhai::{ASTNode, Expr, Stmt};
+
+use crate::catalog::{Access, Catalog};
 use crate::check::{declarations, loading_sandbox, usage};
 use crate::declare::{Cell, StrategyParam};
 use crate::draft::Draft;
@@ -20,6 +26,8 @@ pub struct Outline {
     pub memory: Vec<(String, Cell)>,
     /// When it wants to be asked to decide.
     pub wake: Wake,
+    /// The facts that it can come to know, by their names, such as `mark` and `equity`; `rng` when it draws.
+    pub facts: BTreeSet<String>,
 }
 
 /// The outline of a strategy.
@@ -32,7 +40,47 @@ pub fn outline(library: &Library, strategy: &Strategy) -> Result<Outline, Vec<Sc
     let draft = Draft::parse(library, strategy, &mut sandbox.engine)?;
     let declared = declarations(&draft, &mut sandbox).map_err(|problem| vec![problem])?;
     let hooks = Hook::ALL.into_iter().filter(|hook| draft.defines(hook.name())).map(usage).collect();
-    Ok(Outline { hooks, params: declared.params, memory: declared.memory, wake: declared.wake })
+    let facts = facts(&draft);
+    Ok(Outline { hooks, params: declared.params, memory: declared.memory, wake: declared.wake, facts })
+}
+
+/// What a strategy itself declares.
+const DECLARED: [&str; 2] = ["params", "memory"];
+
+/// The names of facts that hooks, and what they call, read. A field of its own memory that is called like a fact counts.
+fn facts(draft: &Draft) -> BTreeSet<String> {
+    let mut waiting: Vec<String> = Hook::ALL.iter().map(|hook| hook.name().to_owned()).collect();
+    let (mut seen, mut facts) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(name) = waiting.pop() {
+        for function in draft.functions.iter().filter(|function| function.name() == name) {
+            for statement in &function.body {
+                statement.walk(&mut Vec::new(), &mut |path| {
+                    match path.last() {
+                        Some(ASTNode::Expr(Expr::Property(property, _))) => {
+                            facts.insert(property.2.to_string());
+                        }
+                        Some(ASTNode::Expr(Expr::MethodCall(call, _))) => {
+                            facts.insert(call.name.to_string());
+                        }
+                        Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) => {
+                            waiting.extend(seen.insert(call.name.to_string()).then(|| call.name.to_string()));
+                        }
+                        _ => {}
+                    }
+                    true
+                });
+            }
+        }
+    }
+    let catalog = Catalog::of(&Registry::of(&ALL));
+    let is_fact = |name: &str| {
+        catalog.records().any(|(_, members)| {
+            let looked_up = members.methods.get(name).is_some_and(|method| matches!(method.access, Access::Own(_)));
+            members.properties.contains_key(name) || looked_up
+        })
+    };
+    facts.retain(|fact| !DECLARED.contains(&fact.as_str()) && is_fact(fact));
+    facts
 }
 
 #[cfg(test)]

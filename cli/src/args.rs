@@ -27,6 +27,7 @@ use crate::query::{QueryArgs, TablesArgs};
 use crate::report::ReportArgs;
 use crate::stress::StressArgs;
 use crate::threshold::ThresholdArgs;
+use crate::tournament::{MergeArgs, TournamentArgs, WORKER, WorkerArgs};
 use crate::trouble::Trouble;
 
 const CODES: &str = "Exit codes: 0 done, 1 a broken invariant, a missed expectation or a --fail-if that hit, \
@@ -60,6 +61,13 @@ pub(crate) enum Command {
     Threshold(ThresholdArgs),
     /// Shock a state of a scenario, and say who would bear it
     Stress(StressArgs),
+    /// Cross designs, environments and strategies, and say who wins
+    Tournament(TournamentArgs),
+    /// Bring the shards of a tournament together
+    Merge(MergeArgs),
+    /// Plays matches for another process
+    #[command(name = WORKER, hide = true)]
+    Worker(WorkerArgs),
     /// List the tables of a run directory, or a table's columns with their meaning
     #[cfg(feature = "parquet")]
     Tables(TablesArgs),
@@ -102,6 +110,9 @@ impl Command {
             Self::Compare(args) => args.display.color,
             Self::Threshold(args) => args.display.color,
             Self::Stress(args) => args.display.color,
+            Self::Tournament(args) => args.display.color,
+            Self::Merge(args) => args.display.color,
+            Self::Worker(_) => ColorChoice::Never,
             #[cfg(feature = "parquet")]
             Self::Explain(args) => args.display.color,
             #[cfg(feature = "parquet")]
@@ -314,7 +325,7 @@ fn formats() -> impl TypedValueParser<Value = Format> {
         .map(move |word| known(word).expect("one of the words that are possible"))
 }
 
-fn backends() -> impl TypedValueParser<Value = Backend> {
+pub(crate) fn backends() -> impl TypedValueParser<Value = Backend> {
     let known = |word: String| Backend::ALL.into_iter().find(|backend| backend.word() == word);
     PossibleValuesParser::new(Backend::ALL.map(Backend::word))
         .map(move |word| known(word).expect("one of the words that are possible"))
@@ -329,7 +340,7 @@ fn steps(text: &str) -> Result<Range<u64>, String> {
     if range.is_empty() { Err(format!("{text}: no steps")) } else { Ok(range) }
 }
 
-fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 

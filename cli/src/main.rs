@@ -31,6 +31,7 @@ mod stress;
 mod summary;
 mod table;
 mod threshold;
+mod tournament;
 mod trace;
 mod trouble;
 mod verify;
@@ -54,6 +55,9 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(args),
         Command::Threshold(args) => threshold::threshold(args),
         Command::Stress(args) => stress::stress(args),
+        Command::Tournament(args) => tournament::tournament(args),
+        Command::Merge(args) => tournament::merge(args),
+        Command::Worker(args) => tournament::serve(args),
         #[cfg(feature = "parquet")]
         Command::Explain(args) => explain::explain(args),
         #[cfg(feature = "parquet")]

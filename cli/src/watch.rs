@@ -1,11 +1,11 @@
 //! Looking on while worlds run: a bar on stderr, and Ctrl-C.
 
 use std::io::{IsTerminal, stderr};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use palisade_lab::run::Watch;
 
 use crate::args::Display;
@@ -66,6 +66,59 @@ impl Watch for Onlooker {
 
     fn interrupted(&self) -> bool {
         INTERRUPTED.load(Ordering::Relaxed)
+    }
+}
+
+/// Shows how many matches are played, how fast, and how long it will take.
+#[derive(Debug)]
+pub(crate) struct MatchOnlooker {
+    bar: ProgressBar,
+    /// Matches played by this process, which alone say how fast it is.
+    now: AtomicU64,
+    begun: Instant,
+}
+
+impl MatchOnlooker {
+    pub(crate) fn start(display: &Display) -> anyhow::Result<Self> {
+        RUNNING.store(true, Ordering::Relaxed);
+        listen()?;
+        let shown = stderr().is_terminal() && !display.quiet && !display.json;
+        let bar = if shown { ProgressBar::no_length() } else { ProgressBar::hidden() };
+        let template = "{bar:40} {human_pos} of at most {human_len} matches, {msg}";
+        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Ok(Self { bar, now: AtomicU64::new(0), begun: Instant::now() })
+    }
+}
+
+impl Watch for MatchOnlooker {
+    fn stepped(&self, _: u64) {}
+
+    fn planned_matches(&self, most: u64) {
+        self.bar.set_length(most);
+        self.bar.enable_steady_tick(Duration::from_millis(200));
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn finished_matches(&self, matches: u64, now: bool) {
+        self.bar.inc(matches);
+        if now {
+            let played = self.now.fetch_add(matches, Ordering::Relaxed) + matches;
+            let speed = played as f64 / self.begun.elapsed().as_secs_f64().max(1e-3);
+            let left = self.bar.length().map(|most| most.saturating_sub(self.bar.position()) as f64 / speed);
+            let left = left.map(|left| format!(", {} left", HumanDuration(Duration::from_secs_f64(left))));
+            self.bar.set_message(format!("{speed:.1} a second{}", left.unwrap_or_default()));
+        }
+    }
+
+    fn interrupted(&self) -> bool {
+        INTERRUPTED.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for MatchOnlooker {
+    fn drop(&mut self) {
+        RUNNING.store(false, Ordering::Relaxed);
+        self.bar.finish_and_clear();
     }
 }
 

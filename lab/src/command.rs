@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::load::RunRequest;
+use crate::tournament::Request;
 
 /// Which worlds to reproduce.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +45,23 @@ pub(crate) fn compare(a: &RunRequest, b: &RunRequest, seeds: usize) -> String {
     for set in with {
         line.option("with", &format!("{}={}", set.path, set.value));
     }
+    line.0
+}
+
+/// `palisade tournament …` for what a request asks, wherever it is written to.
+pub(crate) fn tournament(request: &Request) -> String {
+    let mut line = Line::of("tournament", &[&request.file]);
+    if let Some(seed) = request.seed {
+        line.option("seed", &seed.to_string());
+    }
+    if let Some(replicates) = request.replicates {
+        line.option("replicates", &replicates.to_string());
+    }
+    if let Some((part, of)) = request.shard {
+        line.option("shard", &format!("{part}/{of}"));
+    }
+    let (sets, scripts, steps) = (request.sets.clone(), request.scripts.clone(), request.steps);
+    line.world(&RunRequest { sets, scripts, ..RunRequest::default() }, steps);
     line.0
 }
 

@@ -17,6 +17,7 @@ pub mod frames;
 pub mod inventory;
 pub mod live;
 pub mod load;
+pub mod matches;
 pub mod odd;
 #[cfg(feature = "parquet")]
 pub mod page;
@@ -35,6 +36,7 @@ pub mod store;
 mod story;
 pub mod stress;
 pub mod threshold;
+pub mod tournament;
 pub mod trace;
 mod track;
 pub mod verdict;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use palisade_agents::{HostOptions, Library, ScriptHost, ScriptProblem, Sound, evaluate_flag};
+use palisade_agents::{HostOptions, Library, NOT_APPLICABLE, ScriptHost, ScriptProblem, Sound, evaluate_flag};
 use palisade_engine::clock::Clock;
 use palisade_engine::ledger::Ledger;
 use palisade_engine::mechanism::Assets;
@@ -86,6 +86,14 @@ pub enum LoadError {
     /// The request itself makes no sense.
     #[error("{0}")]
     Usage(String),
+}
+
+impl LoadError {
+    /// Whether a strategy requires what the scenario has not got: no mistake, but a pairing that makes no sense.
+    #[must_use]
+    pub fn is_not_applicable(&self) -> bool {
+        matches!(self, Self::Problem(problem) if problem.message().starts_with(NOT_APPLICABLE))
+    }
 }
 
 impl From<Problem> for LoadError {
@@ -188,8 +196,13 @@ impl Loaded {
 /// # Errors
 /// What is wrong, and where.
 pub fn load(request: &RunRequest) -> Result<Loaded, LoadError> {
+    on_large_stack(|| load_here(request))
+}
+
+/// The same on this thread, whose stack must be large.
+pub(crate) fn load_here(request: &RunRequest) -> Result<Loaded, LoadError> {
     check_request(request)?;
-    on_large_stack(|| read(request).map_err(Wrong::first))
+    read(request).map_err(Wrong::first)
 }
 
 /// The files on disk that a request is made of, there or not, but for scripts.

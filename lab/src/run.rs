@@ -23,6 +23,12 @@ pub trait Watch: Sync {
     /// So many more steps are done; [`Loaded::all_steps`] is what they add up to.
     fn stepped(&self, steps: u64);
 
+    /// So many matches will be played at most.
+    fn planned_matches(&self, _most: u64) {}
+
+    /// So many matches have ended: played now, or known from before.
+    fn finished_matches(&self, _matches: u64, _now: bool) {}
+
     /// The world of a seed has ended.
     fn finished_world(&self, _seed: u64) {}
 

@@ -39,6 +39,8 @@ pub(crate) struct WorldResult {
     pub(crate) figures: Vec<f64>,
     /// A value for each tracker.
     pub(crate) tracked: Vec<f64>,
+    /// Every group with what it was worth.
+    pub(crate) groups: Vec<GroupRow>,
     /// Details, of the first world only.
     pub(crate) details: Option<World>,
     pub(crate) written: Vec<Written>,
@@ -138,7 +140,8 @@ impl Session<'_> {
             seed,
             time: played.simulation.time(),
             tracked: readings.trackers.iter().map(Tracker::value).collect(),
-            details: readings.seen.as_ref().map(|seen| self.details(seed, &played, groups, (seen, caused))),
+            details: readings.seen.as_ref().map(|seen| self.details(seed, &played, groups.clone(), (seen, caused))),
+            groups,
             figures,
             written: Vec::new(),
         })

@@ -55,7 +55,16 @@ impl BuiltIn {
 
     /// Parts and data stand beside scenarios: only a scenario has a format.
     fn is_scenario(self) -> bool {
-        self.path.ends_with(ENDING) && scan(self.text).is_ok_and(|tree| tree.keys().iter().any(|key| key == "format"))
+        self.has_key("format")
+    }
+
+    /// And only a tournament says that it is one.
+    fn is_tournament(self) -> bool {
+        self.has_key("tournament")
+    }
+
+    fn has_key(self, name: &str) -> bool {
+        self.path.ends_with(ENDING) && scan(self.text).is_ok_and(|tree| tree.keys().iter().any(|key| key == name))
     }
 }
 
@@ -67,6 +76,11 @@ fn files() -> impl Iterator<Item = BuiltIn> {
 /// Every scenario that travels with the program, by path.
 pub fn built_in() -> impl Iterator<Item = BuiltIn> {
     files().filter(|file| file.is_scenario())
+}
+
+/// Every tournament that travels with the program, by path.
+pub fn built_in_tournaments() -> impl Iterator<Item = BuiltIn> {
+    files().filter(|file| file.is_tournament())
 }
 
 /// The file at a path below the folder `scenarios`.

@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::built_in::{self, BuiltIn};
 use super::file::SourceFile;
 use super::home::{Home, NOT_A_FILE, Refused, neighbor};
-use super::problem::{Problem, Source};
+use super::problem::{Problem, Source, suggestion};
 use super::text::{Composed, Patch};
 use super::tree::{Kind, Node, Span};
 
@@ -33,6 +33,30 @@ pub(super) fn top(path: &Path) -> Result<(Source, Home), Problem> {
     }
     let home = Home::of(path).map_err(unreadable)?;
     Ok((read(&SourceFile::on_disk(path, shown))?, home))
+}
+
+/// The text of a tournament: a file, or one that travels with the program; how it is called in problems, and the folder
+/// that its paths start from, where it has one.
+pub(crate) fn tournament(path: &Path) -> Result<(String, String, Option<PathBuf>), Problem> {
+    let word = path.to_str().filter(|_| !path.is_file());
+    let named = |file: &BuiltIn| word.is_some_and(|word| file.name() == word);
+    if let Some(file) = built_in::built_in_tournaments().find(named) {
+        return Ok((file.shown(), file.text().to_owned(), None));
+    }
+    let shown = path.display().to_string();
+    let problem = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let known: Vec<&str> = built_in::built_in_tournaments().map(BuiltIn::name).collect();
+            Problem::file(&shown, "no such file").with_help(suggestion(&shown, &known))
+        }
+        _ => Problem::file(&shown, format!("cannot be read: {error}")),
+    };
+    if !fs::metadata(path).map_err(problem)?.is_file() {
+        return Err(Problem::file(&shown, "is not a regular file"));
+    }
+    let source = read(&SourceFile::on_disk(path, shown.clone()))?;
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    Ok((shown, source.text.to_string(), Some(folder)))
 }
 
 /// A scenario that travels with the program.

@@ -30,7 +30,8 @@ use problem::Source;
 use text::Composed;
 use tree::{Node, Walk};
 
-pub use built_in::{BuiltIn, built_in};
+pub use built_in::{BuiltIn, built_in, built_in_tournaments};
+pub(crate) use compose::tournament as tournament_text;
 pub use edit::TOP_LEVEL;
 pub use file::SourceFile;
 pub use named::named_files;
@@ -105,6 +106,14 @@ impl Document {
     #[must_use]
     pub fn raw(&self, path: &str) -> Option<&str> {
         self.tree.find(path).map(|node| node.span.of(self.text()))
+    }
+
+    /// The value at a path without comments, spacing and trailing commas.
+    #[must_use]
+    pub fn canonical(&self, path: &str) -> Option<String> {
+        let mut text = String::new();
+        self.tree.find(path)?.canonical(self.text(), &mut text);
+        Some(text)
     }
 
     /// The value at a path, read by its type with RON's `implicit_some`.

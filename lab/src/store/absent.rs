@@ -8,6 +8,11 @@ use crate::load::LoadError;
 use crate::recording::Format;
 use crate::run::RunError;
 
+/// There are no tables in this build.
+pub(super) fn encode(_: &Frame, _: Vec<(String, String)>) -> Result<Vec<u8>, String> {
+    Err("there are no tables in this build".into())
+}
+
 /// A table that cannot be made.
 pub(super) enum Table {}
 

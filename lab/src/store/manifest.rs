@@ -123,6 +123,11 @@ impl Manifest {
 }
 
 impl TableNote {
+    /// What a frame's table is, where its own columns are all there are.
+    pub(crate) fn without_key(frame: &Frame) -> Self {
+        Self { doc: frame.doc.to_owned(), columns: frame.columns.iter().map(ColumnNote::of).collect() }
+    }
+
     /// What a frame's table is, behind the key of run and seed.
     pub(crate) fn of(frame: &Frame) -> Self {
         let key = |name: &str, kind, doc: &str| ColumnNote {

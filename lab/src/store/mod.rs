@@ -25,6 +25,16 @@ use crate::recording::Record;
 use crate::report::Report;
 use crate::run::RunError;
 
+/// Whether this build can write tables at all.
+pub(crate) fn check_available() -> Result<(), RunError> {
+    Table::check_available()
+}
+
+/// The bytes of a Parquet file with these rows, which have no key of run and seed.
+pub(crate) fn encode(rows: &Frame, footer: Vec<(String, String)>) -> Result<Vec<u8>, String> {
+    table::encode(rows, footer)
+}
+
 /// The file of a run's report.
 pub(crate) const SUMMARY: &str = "summary.json";
 

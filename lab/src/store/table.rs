@@ -2,7 +2,7 @@
 //! so that the bytes depend on the rows only.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use palisade_engine::frame::{Data, Frame, FrameColumn};
@@ -25,10 +25,10 @@ const GROUP: usize = 32_768;
 
 /// A file being written.
 pub(super) struct Table {
-    key: (u32, u64),
+    key: Option<(u32, u64)>,
     waiting: Frame,
     rows: u64,
-    sink: Sink,
+    sink: Sink<BufWriter<File>>,
 }
 
 impl Table {
@@ -45,8 +45,13 @@ impl Table {
         footer: Vec<(String, String)>,
     ) -> Result<Self, String> {
         let file = File::create_new(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let sink = Sink::create(BufWriter::new(file), format, &schema(like), footer);
-        Ok(Self { key, waiting: like.filtered(|_| false), rows: 0, sink: sink.map_err(|error| error.to_string())? })
+        let sink = Sink::create(BufWriter::new(file), format, &schema(like, true), footer);
+        Ok(Self {
+            key: Some(key),
+            waiting: like.filtered(|_| false),
+            rows: 0,
+            sink: sink.map_err(|error| error.to_string())?,
+        })
     }
 
     /// Adds rows, which must be of the same columns.
@@ -75,19 +80,14 @@ impl Table {
 }
 
 /// What writes batches of rows in a format.
-enum Sink {
-    Parquet(Box<parquet::BatchedWriter<BufWriter<File>>>),
-    Csv(csv::BatchedWriter<BufWriter<File>>),
-    Ipc(ipc::BatchedWriter<BufWriter<File>>),
+enum Sink<W: Write> {
+    Parquet(Box<parquet::BatchedWriter<W>>),
+    Csv(csv::BatchedWriter<W>),
+    Ipc(ipc::BatchedWriter<W>),
 }
 
-impl Sink {
-    fn create(
-        file: BufWriter<File>,
-        format: Format,
-        schema: &Schema,
-        footer: Vec<(String, String)>,
-    ) -> Result<Self, PolarsError> {
+impl<W: Write> Sink<W> {
+    fn create(file: W, format: Format, schema: &Schema, footer: Vec<(String, String)>) -> Result<Self, PolarsError> {
         Ok(match format {
             Format::Parquet => {
                 let writer = ParquetWriter::new(file)
@@ -137,8 +137,21 @@ fn append(to: &mut Data, from: &Data) {
     }
 }
 
-fn schema(frame: &Frame) -> Schema {
+/// The bytes of a Parquet file with these rows alone, which have no key of run and seed.
+pub(super) fn encode(frame: &Frame, footer: Vec<(String, String)>) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let whole = || -> Result<(), PolarsError> {
+        let mut sink = Sink::create(&mut bytes, Format::Parquet, &schema(frame, false), footer)?;
+        sink.write(&columns(None, frame.clone())?)?;
+        sink.finish()
+    };
+    whole().map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+fn schema(frame: &Frame, has_key: bool) -> Schema {
     let key = [("run", DataType::UInt32), ("seed", DataType::UInt64)];
+    let key = key.into_iter().filter(|_| has_key);
     let dtype = |data: &Data| match data {
         Data::Int(_) => DataType::Int64,
         Data::Float(_) => DataType::Float64,
@@ -146,13 +159,16 @@ fn schema(frame: &Frame) -> Schema {
         Data::Text(_) => DataType::String,
     };
     let columns = frame.columns.iter().map(|column| (&*column.name, dtype(&column.data)));
-    key.into_iter().chain(columns).map(|(name, dtype)| Field::new(name.into(), dtype)).collect()
+    key.chain(columns).map(|(name, dtype)| Field::new(name.into(), dtype)).collect()
 }
 
-fn columns((run, seed): (u32, u64), frame: Frame) -> Result<DataFrame, PolarsError> {
+fn columns(key: Option<(u32, u64)>, frame: Frame) -> Result<DataFrame, PolarsError> {
     let rows = frame.rows();
-    let mut columns: Vec<Column> =
-        vec![Series::new("run".into(), vec![run; rows]).into(), Series::new("seed".into(), vec![seed; rows]).into()];
+    let mut columns: Vec<Column> = Vec::new();
+    if let Some((run, seed)) = key {
+        columns.push(Series::new("run".into(), vec![run; rows]).into());
+        columns.push(Series::new("seed".into(), vec![seed; rows]).into());
+    }
     for FrameColumn { name, data, .. } in frame.columns {
         let name = &*name;
         let series = match data {

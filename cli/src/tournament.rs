@@ -1,0 +1,357 @@
+//! `palisade tournament`: designs, environments and strategies crossed with each other, on all cores, so that nothing that was
+//! played is lost; `palisade merge` brings its shards together.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use palisade_agents::{Backend, HostOptions};
+use palisade_lab::matches::Isolation;
+use palisade_lab::tournament::{self as lab, Counts, PairingRow, Request, TournamentReport};
+use palisade_lab::words::{amount, counted, percent};
+
+use crate::args::{Display, backends, cores};
+use crate::exit::Exit;
+use crate::memory;
+use crate::output::{complain, print, print_json};
+use crate::paint::Paint;
+use crate::table::{Align, table, wrapped};
+use crate::trouble::Trouble;
+use crate::watch::MatchOnlooker;
+
+/// The hidden command that plays matches for another process.
+pub(crate) const WORKER: &str = "match-worker";
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "A folder holds every match as soon as it has ended: killed at any moment, the same command with --resume \
+    goes on, and ends with the same bytes as if it had never been interrupted.\n\n\
+    Exit codes: 0 played, 1 some matches failed, 2 bad input or usage, 130 interrupted."
+)]
+pub(crate) struct TournamentArgs {
+    /// The tournament's file (.ron), or the name of a built-in one such as attackers_vs_defences
+    file: PathBuf,
+    /// Write into this folder, which must be new or empty unless --resume goes on with it
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with what the folder holds already
+    #[arg(long, requires = "out")]
+    resume: bool,
+    /// Play one part of several, such as 2/8; `palisade merge` brings them together
+    #[arg(long, value_name = "I/N", value_parser = shard, requires = "out")]
+    shard: Option<(u32, u32)>,
+    /// Play matches in processes of their own, each held to a limit of memory: for scripts that nobody vouches for
+    #[arg(long)]
+    isolate: bool,
+    /// Memory of each such process, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 2048, requires = "isolate", value_parser = clap::value_parser!(u64).range(64..))]
+    isolate_memory: u64,
+    /// Seconds after which such a process that makes no headway is ended
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "isolate", value_parser = clap::value_parser!(u64).range(1..))]
+    isolate_patience: u64,
+    /// Worlds of each pairing, exactly, instead of what the file says
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    replicates: Option<u32>,
+    /// The seed that those of all matches are made of, instead of the file's
+    #[arg(long, value_name = "N", env = "PALISADE_SEED")]
+    seed: Option<u64>,
+    /// Stop worlds after this many steps
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    steps: Option<u64>,
+    /// Replace one value of the scenario in all matches; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// A folder with strategies of your own, beside the built-in ones; may be repeated
+    #[arg(long, value_name = "DIR", env = "PALISADE_SCRIPTS")]
+    scripts: Vec<PathBuf>,
+    /// Matches played at a time [default: the cores of this machine]
+    #[arg(short, long, value_name = "N", env = "PALISADE_JOBS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// How strategies are run; the results are the same
+    #[arg(long, value_name = "WAY", default_value = Backend::Auto.word(), value_parser = backends())]
+    backend: Backend,
+    #[command(flatten)]
+    pub(crate) display: Display,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MergeArgs {
+    /// The folders of all shards
+    #[arg(required = true, value_name = "DIR")]
+    shards: Vec<PathBuf>,
+    /// Where to write the whole, new or empty
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    pub(crate) display: Display,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct WorkerArgs {
+    /// Memory that this process may have, in MiB
+    #[arg(long)]
+    memory: u64,
+}
+
+/// `I/N`.
+fn shard(text: &str) -> Result<(u32, u32), String> {
+    let parts = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+    match parts {
+        Some((part, of)) if (1..=of).contains(&part) => Ok((part, of)),
+        _ => Err("expected a part of several, such as 2/8".to_owned()),
+    }
+}
+
+impl TournamentArgs {
+    fn request(&self) -> Result<Request, Trouble> {
+        let host = HostOptions { live_bytes: memory::live_bytes, backend: self.backend, ..HostOptions::default() };
+        Ok(Request {
+            file: self.file.clone(),
+            sets: self.set.iter().map(|set| set.parse()).collect::<Result<_, _>>()?,
+            scripts: self.scripts.clone(),
+            seed: self.seed,
+            steps: self.steps,
+            replicates: self.replicates,
+            out: self.out.clone(),
+            goes_on: self.resume,
+            shard: self.shard,
+            jobs: self.jobs.map_or_else(cores, usize::from),
+            isolation: self.isolate.then(|| self.isolation()).transpose()?,
+            host,
+        })
+    }
+
+    fn isolation(&self) -> Result<Isolation, Trouble> {
+        let program = std::env::current_exe().map_err(|error| Trouble::Usage(format!("--isolate: {error}")))?;
+        let arguments = vec![WORKER.to_owned(), "--memory".to_owned(), self.isolate_memory.to_string()];
+        Ok(Isolation { program: (program, arguments), patience: Duration::from_secs(self.isolate_patience) })
+    }
+}
+
+pub(crate) fn tournament(args: &TournamentArgs) -> Result<Exit, Trouble> {
+    let request = args.request()?;
+    let onlooker = MatchOnlooker::start(&args.display)?;
+    let report = lab::tournament(&request, &onlooker)?;
+    drop(onlooker);
+    show(&report, &args.display)
+}
+
+pub(crate) fn merge(args: &MergeArgs) -> Result<Exit, Trouble> {
+    let onlooker = MatchOnlooker::start(&args.display)?;
+    let report = lab::merge(&args.shards, &args.out, &onlooker)?;
+    drop(onlooker);
+    show(&report, &args.display)
+}
+
+fn show(report: &TournamentReport, display: &Display) -> Result<Exit, Trouble> {
+    report.notes.iter().for_each(|note| complain(&format!("warning: {note}\n")));
+    let paint = Paint::stdout(display.color);
+    match (display.json, display.quiet) {
+        (true, _) => print_json(report)?,
+        (false, true) => print(&wrapped("", &report.verdict))?,
+        (false, false) => print(&full(report, paint))?,
+    }
+    Ok(exit(report))
+}
+
+fn exit(report: &TournamentReport) -> Exit {
+    let Counts { failed, engine_fault, .. } = report.matches;
+    match (report.complete, failed + engine_fault) {
+        (false, _) => Exit::Interrupted,
+        (true, 0) => Exit::Done,
+        (true, _) => Exit::Failed,
+    }
+}
+
+/// Plays matches for another process, over its pipes.
+pub(crate) fn serve(args: &WorkerArgs) -> Result<Exit, Trouble> {
+    let bytes = args.memory << 20;
+    rlimit::setrlimit(rlimit::Resource::AS, bytes, bytes)
+        .map_err(|error| Trouble::Usage(format!("--memory: {error}")))?;
+    let host = HostOptions { live_bytes: memory::live_bytes, ..HostOptions::default() };
+    palisade_lab::on_large_stack(|| {
+        let (mut from, mut to) = (std::io::stdin().lock(), std::io::stdout());
+        palisade_lab::matches::serve(&mut from, &mut to, host)
+            .map_err(|error| palisade_lab::load::LoadError::Usage(error.to_string()))
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Everything that a reader asks first.
+pub(crate) fn full(report: &TournamentReport, paint: Paint) -> String {
+    let said: String = wrapped("", &report.verdict).lines().map(|line| paint.bold(line) + "\n").collect();
+    let mut text = format!("{said}\n");
+    match report.format.as_str() {
+        "population" => text += &shares(report),
+        "ladder" => text += &format!("{}{}", standings(report), meetings(report)),
+        _ => text += &format!("{}{}", matrices(report, paint), standings(report)),
+    }
+    text += &troubles(report);
+    text += &closing(report);
+    text
+}
+
+/// A matrix for every environment: the first of two in rows, or attackers, against the second, or protocols.
+fn matrices(report: &TournamentReport, paint: Paint) -> String {
+    let is_attack = report.format == "attack";
+    let mut text = String::new();
+    let (rows, columns) = if is_attack { (3, 0) } else { (3, 4) };
+    let rest = |row: &PairingRow| -> Vec<String> {
+        let axes = (0..row.labels.len()).filter(|axis| *axis != rows && *axis != columns);
+        axes.map(|axis| row.labels[axis].clone()).collect()
+    };
+    let mut environments: Vec<Vec<String>> = Vec::new();
+    for row in &report.pairings {
+        if !environments.contains(&rest(row)) {
+            environments.push(rest(row));
+        }
+    }
+    let what = if is_attack {
+        "what an attack is worth to the attacker"
+    } else {
+        "what a match is worth to the first, per agent"
+    };
+    for environment in &environments {
+        let inside: Vec<&PairingRow> = report.pairings.iter().filter(|row| rest(row) == *environment).collect();
+        let names = |axis: usize| {
+            let mut names: Vec<&str> = Vec::new();
+            inside.iter().for_each(|row| {
+                if !names.contains(&row.labels[axis].as_str()) {
+                    names.push(&row.labels[axis])
+                }
+            });
+            names
+        };
+        let cell = |row: &str, column: &str| {
+            let found = inside.iter().find(|pairing| pairing.labels[rows] == row && pairing.labels[columns] == column);
+            match found {
+                Some(pairing) if pairing.not_applicable => "n/a".to_owned(),
+                Some(pairing) if pairing.n == 0 => "-".to_owned(),
+                Some(pairing) => marked(pairing),
+                None => String::new(),
+            }
+        };
+        let place = environment.join(", ");
+        text += &format!("{}\n", paint.bold(&format!("{what}, in {}: {place}", report.settlement)));
+        let heads: Vec<&str> = std::iter::once("").chain(names(columns)).collect();
+        let aligned: Vec<(&str, Align)> = heads
+            .iter()
+            .enumerate()
+            .map(|(place, head)| (*head, if place == 0 { Align::Name } else { Align::Right }))
+            .collect();
+        let lines = names(rows).into_iter().map(|row| {
+            std::iter::once(row.to_owned()).chain(names(columns).into_iter().map(|column| cell(row, column))).collect()
+        });
+        text += &format!("{}\n", table(&aligned, lines.collect()));
+    }
+    text += "  * the 95 % interval of the mean leaves out 0; n/a: the protocol lacks what the strategy requires\n\n";
+    text
+}
+
+fn marked(pairing: &PairingRow) -> String {
+    let payoff = &pairing.payoffs[0];
+    let is_sure = payoff.interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0);
+    format!("{}{}", amount(payoff.mean), if is_sure { "*" } else { "" })
+}
+
+fn standings(report: &TournamentReport) -> String {
+    let columns = [
+        ("", Align::Name),
+        ("mean", Align::Right),
+        ("95 % interval", Align::Right),
+        ("best pairing", Align::Right),
+        ("gained in", Align::Right),
+        ("worlds", Align::Right),
+    ];
+    let rows = report.standings.iter().map(|standing| {
+        let interval =
+            standing.interval.map_or(String::new(), |(low, high)| format!("{} to {}", amount(low), amount(high)));
+        vec![
+            standing.name.clone(),
+            amount(standing.mean),
+            interval,
+            amount(standing.best),
+            if standing.worlds == 0 { "n/a".into() } else { percent(standing.gained) },
+            standing.worlds.to_string(),
+        ]
+    });
+    format!("{}\n", table(&columns, rows.collect()))
+}
+
+fn meetings(report: &TournamentReport) -> String {
+    let columns = [
+        ("round", Align::Right),
+        ("above", Align::Name),
+        ("below", Align::Name),
+        ("below gained more", Align::Right),
+        ("95 % interval", Align::Right),
+        ("", Align::Left),
+    ];
+    let rows = report.meetings.iter().map(|meeting| {
+        vec![
+            meeting.round.to_string(),
+            report.entrants[meeting.above].clone(),
+            report.entrants[meeting.below].clone(),
+            amount(meeting.difference),
+            meeting.interval.map_or(String::new(), |(low, high)| format!("{} to {}", amount(low), amount(high))),
+            if meeting.swapped { "moves up".to_owned() } else { String::new() },
+        ]
+    });
+    format!("{}\n", table(&columns, rows.collect()))
+}
+
+fn shares(report: &TournamentReport) -> String {
+    let mut text = String::new();
+    for (environment, generations) in &report.shares {
+        let every = (generations.len() / 12).max(1);
+        let heads = std::iter::once(("generation", Align::Right))
+            .chain(report.entrants.iter().map(|entrant| (entrant.as_str(), Align::Right)));
+        let heads: Vec<(&str, Align)> = heads.collect();
+        let last = generations.len().saturating_sub(1);
+        let rows = generations.iter().enumerate().filter(|(place, _)| place % every == 0 || *place == last);
+        let rows = rows.map(|(place, shares)| {
+            std::iter::once(place.to_string()).chain(shares.iter().map(|share| percent(*share))).collect()
+        });
+        text += &format!("  {environment}\n{}\n", table(&heads, rows.collect()));
+    }
+    text
+}
+
+fn troubles(report: &TournamentReport) -> String {
+    let mut text = String::new();
+    for trouble in &report.troubles {
+        let count = counted(trouble.count, "match");
+        text += &wrapped(&format!("  {} ", trouble.status.word()), &format!("{count}: {}", trouble.message));
+        if !trouble.command.is_empty() {
+            text += &format!("    reproduce: {}\n", trouble.command);
+        }
+    }
+    if text.is_empty() { text } else { text + "\n" }
+}
+
+fn closing(report: &TournamentReport) -> String {
+    let Counts { all, done, not_applicable, .. } = report.matches;
+    let mut text = format!("{} of which {done} were played to their end", counted(all, "match"));
+    if not_applicable > 0 {
+        text += &format!(" and {not_applicable} not applicable");
+    }
+    text += ".\n";
+    if let Some(out) = &report.out {
+        text += &format!("Written to {out}.\n");
+    }
+    text += &format!("reproduce: {}\n", report.command);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_is_a_part_of_several() {
+        assert_eq!((shard("2/8"), shard("1/1")), (Ok((2, 8)), Ok((1, 1))));
+        for wrong in ["0/3", "4/3", "2", "a/b", "1/"] {
+            assert!(shard(wrong).is_err(), "{wrong}");
+        }
+    }
+}

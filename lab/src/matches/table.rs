@@ -1,0 +1,182 @@
+//! The tables of a tournament or a sweep: `matches`, a row each, and `pairings`, a row for everything that was crossed. They
+//! are written in parts of so many rows, in the order of the schedule, so that equal results give equal bytes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use palisade_engine::frame::{Data, Frame, Item};
+
+use super::folder::MatchFolder;
+use super::play::Plan;
+use super::player::command;
+use super::{Entry, Pairing, key, seed};
+use crate::recording::Format;
+use crate::run::RunError;
+use crate::store::{Manifest, SCHEMA, TableNote, Written, encode};
+
+/// Rows of a part.
+const PART: usize = 16_384;
+
+/// What was made of the matches.
+pub(crate) struct Made<'a> {
+    pub(crate) pairings: &'a [Pairing],
+    /// Whether every match is there.
+    pub(crate) complete: bool,
+    /// Files to lie beside the tables: name and text.
+    pub(crate) files: &'a [(&'a str, String)],
+    /// More tables.
+    pub(crate) tables: Vec<Frame>,
+}
+
+/// Where the rows come from, in their order.
+type Rows<'a> = &'a mut dyn FnMut() -> Result<Option<Entry>, RunError>;
+
+/// Writes all tables and, last, the manifest that says which files they are.
+pub(super) fn write(folder: &MatchFolder, plan: &Plan, made: &Made<'_>, rows: Rows<'_>) -> Result<(), RunError> {
+    let mut written = Parts { folder, plan, files: Vec::new(), notes: BTreeMap::new() };
+    let mut matches = layout(plan);
+    written.note(&matches);
+    let mut part = 0;
+    while let Some(entry) = rows()? {
+        matches.push(&row(plan, made.pairings, &entry));
+        if matches.rows() == PART {
+            written.put(part, &matches.take())?;
+            part += 1;
+        }
+    }
+    if matches.rows() > 0 || part == 0 {
+        written.put(part, &matches)?;
+    }
+    let pairings = pairings(plan, made.pairings);
+    for table in std::iter::once(&pairings).chain(&made.tables) {
+        written.note(table);
+        written.put(0, table)?;
+    }
+    for (name, text) in made.files {
+        folder.replace(name, text.as_bytes())?;
+        written.files.push(file(name, text.as_bytes(), 0));
+    }
+    written.files.sort_by(|a, b| a.path.cmp(&b.path));
+    let manifest = Manifest {
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: plan.name.clone(),
+        scenario_hash: blake3::Hash::from(plan.digest).to_hex().to_string(),
+        scripts_hash: String::new(),
+        command: plan.command.clone(),
+        seeds: Vec::new(),
+        steps: 0,
+        complete: made.complete,
+        settlement_scale: 1.0,
+        record: String::new(),
+        format: Format::Parquet,
+        tables: written.notes,
+        files: written.files,
+    };
+    let text = serde_json::to_string_pretty(&manifest).map_err(|error| RunError::Output(error.to_string()))? + "\n";
+    folder.replace("manifest.json", text.as_bytes())
+}
+
+/// Parts that are written.
+struct Parts<'a> {
+    folder: &'a MatchFolder,
+    plan: &'a Plan,
+    files: Vec<Written>,
+    notes: BTreeMap<String, TableNote>,
+}
+
+impl Parts<'_> {
+    fn note(&mut self, table: &Frame) {
+        self.notes.insert(table.table.to_owned(), TableNote::without_key(table));
+    }
+
+    fn put(&mut self, part: u32, rows: &Frame) -> Result<(), RunError> {
+        let digest = blake3::Hash::from(self.plan.digest).to_hex().to_string();
+        let footer = vec![
+            ("schema".to_owned(), SCHEMA.to_string()),
+            ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+            ("plan_hash".to_owned(), digest),
+        ];
+        let path = format!("{}/part-{part}.parquet", rows.table);
+        let bytes = encode(rows, footer).map_err(|error| RunError::Output(format!("{path}: {error}")))?;
+        self.folder.replace(&path, &bytes)?;
+        self.files.push(file(&path, &bytes, rows.rows() as u64));
+        Ok(())
+    }
+}
+
+fn file(path: &str, bytes: &[u8], rows: u64) -> Written {
+    Written { path: path.to_owned(), blake3: blake3::hash(bytes).to_hex().to_string(), bytes: bytes.len() as u64, rows }
+}
+
+/// The table `matches` without rows.
+fn layout(plan: &Plan) -> Frame {
+    let mut frame = Frame::new("matches", "One match: a world with what was paired in it.")
+        .with("match", "", "Key that stays when other matches come or go.", Data::Text(Vec::new()))
+        .with("round", "", "Round of the schedule, from 0.", Data::Int(Vec::new()))
+        .with("pairing", "", "Row of `pairings`, from 0.", Data::Int(Vec::new()));
+    for axis in &plan.axes {
+        frame = frame.with(axis.clone(), "", "What was taken of this axis.", Data::Text(Vec::new()));
+    }
+    frame = frame
+        .with("replicate", "", "Which world of the pairing, from 0.", Data::Int(Vec::new()))
+        .with("seed", "", "Seed of the world; equal for all entrants of a replicate.", Data::Int(Vec::new()))
+        .with("status", "", "`done`, `not_applicable`, `failed` or `engine_fault`.", Data::Text(Vec::new()));
+    for (name, doc) in &plan.payoffs {
+        frame = frame.with(name.clone(), "coins", doc.clone(), Data::Float(Vec::new()));
+    }
+    for figure in &plan.figures {
+        frame = frame.with(figure.name.clone(), figure.unit.clone(), figure.doc.clone(), Data::Float(Vec::new()));
+    }
+    frame.with("message", "", "What was in the way.", Data::Text(Vec::new())).with(
+        "command",
+        "",
+        "Shows again what was in the way.",
+        Data::Text(Vec::new()),
+    )
+}
+
+fn row(plan: &Plan, pairings: &[Pairing], entry: &Entry) -> Vec<Item> {
+    let text = |text: &str| Item::Text(Arc::from(text));
+    let Entry { order, .. } = entry;
+    let labels = pairings.get(order.pairing as usize).map_or(&[][..], |pairing| pairing.labels.as_slice());
+    let mut row = vec![
+        text(&key(&plan.axes, labels, order.replicate)),
+        Item::Int(order.round.into()),
+        Item::Int(order.pairing.into()),
+    ];
+    row.extend(labels.iter().map(|label| text(label)));
+    row.push(Item::Int(order.replicate.into()));
+    row.push(Item::Int(i64::try_from(entry.seed).unwrap_or(i64::MAX)));
+    row.push(text(entry.status.word()));
+    let values = |values: &[f64], count: usize| -> Vec<Item> {
+        (0..count).map(|place| Item::Float(values.get(place).copied().unwrap_or(f64::NAN))).collect()
+    };
+    row.extend(values(&entry.payoffs, plan.payoffs.len()));
+    row.extend(values(&entry.figures, plan.figures.len()));
+    row.push(text(&entry.message));
+    row.push(text(&entry.command));
+    row
+}
+
+/// The table `pairings`.
+fn pairings(plan: &Plan, pairings: &[Pairing]) -> Frame {
+    let mut frame = Frame::new("pairings", "What was crossed, with the command that shows its first world.").with(
+        "pairing",
+        "",
+        "Its number, from 0.",
+        Data::Int(Vec::new()),
+    );
+    for axis in &plan.axes {
+        frame = frame.with(axis.clone(), "", "What was taken of this axis.", Data::Text(Vec::new()));
+    }
+    frame = frame.with("command", "", "Plays its first world.", Data::Text(Vec::new()));
+    for (place, pairing) in (0_i64..).zip(pairings) {
+        let mut row = vec![Item::Int(place)];
+        row.extend(pairing.labels.iter().map(|label| Item::Text(Arc::from(label.as_str()))));
+        let seed = seed(plan.seed, &pairing.environment, 0);
+        row.push(Item::Text(Arc::from(command(pairing, seed).as_str())));
+        frame.push(&row);
+    }
+    frame
+}

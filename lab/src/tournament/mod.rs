@@ -1,0 +1,464 @@
+//! Tournaments: designs, environments, populations and strategies crossed with each other, played over seeds that all entrants
+//! share, and what follows from it.
+
+mod document;
+mod entrants;
+mod ladder;
+mod population;
+mod report;
+
+use std::path::{Path, PathBuf};
+
+use palisade_agents::HostOptions;
+use palisade_engine::scenario::Role;
+use serde::{Deserialize, Serialize};
+
+pub use self::document::{Card, Entrant, Play, Sheet, Tournament, Variant};
+use self::entrants::Player;
+use self::ladder::Ladder;
+pub use self::ladder::Meeting;
+use self::population::Population;
+pub use self::report::{Counts, PairingRow, PayoffRow, Standing, TournamentReport, Trouble};
+use crate::command;
+use crate::load::{LoadError, Loaded, RunRequest, load};
+use crate::matches::{
+    Cross, InProcess, Isolated, Isolation, Made, MatchFolder, Nobody, Pairing, Payoff, Plan, Playing, Replicates,
+    Schedule, gather, play,
+};
+use crate::run::{RunError, Watch};
+use crate::source::{Document, Override};
+
+/// The file in a tournament's folder that says what came out.
+pub(crate) const FILE: &str = "tournament.json";
+
+/// What to play, and how.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The tournament's file, or the name of one that travels with the program.
+    pub file: PathBuf,
+    /// `--set`, for every world.
+    pub sets: Vec<Override>,
+    /// Folders of scripts beside those that the file names.
+    pub scripts: Vec<PathBuf>,
+    /// Instead of the file's seed.
+    pub seed: Option<u64>,
+    /// Steps of each world, instead of the file's.
+    pub steps: Option<u64>,
+    /// Worlds of each pairing, exactly, instead of what the file says.
+    pub replicates: Option<u32>,
+    /// The folder to write.
+    pub out: Option<PathBuf>,
+    /// Whether to go on with what is there.
+    pub goes_on: bool,
+    /// The part to play: which, from 1, of how many.
+    pub shard: Option<(u32, u32)>,
+    /// Matches at the same time.
+    pub jobs: usize,
+    /// Whether matches are played by processes of their own, and how these are held.
+    pub isolation: Option<Isolation>,
+    /// How scripts are contained.
+    pub host: HostOptions,
+}
+
+/// A tournament ready to be played.
+pub(crate) struct Prepared {
+    pub(crate) plan: Plan,
+    pub(crate) schedule: Format,
+    players: Vec<Player>,
+    tournament: Tournament,
+    settlement: String,
+}
+
+/// How matches are chosen.
+pub(crate) enum Format {
+    /// Every pairing by itself.
+    Cross(Cross),
+    /// A ranking.
+    Ladder(Ladder),
+    /// Generations.
+    Population(Box<Population>),
+}
+
+impl Format {
+    pub(crate) fn schedule(&mut self) -> &mut dyn Schedule {
+        match self {
+            Self::Cross(cross) => cross,
+            Self::Ladder(ladder) => ladder,
+            Self::Population(population) => population.as_mut(),
+        }
+    }
+}
+
+/// What of a request is kept with the matches, so that they can be made whole again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Options {
+    file: PathBuf,
+    sets: Vec<String>,
+    scripts: Vec<PathBuf>,
+    seed: Option<u64>,
+    steps: Option<u64>,
+    replicates: Option<u32>,
+}
+
+impl Options {
+    fn of(request: &Request) -> Self {
+        let Request { file, scripts, seed, steps, replicates, .. } = request.clone();
+        let sets = request.sets.iter().map(|set| format!("{}={}", set.path, set.value)).collect();
+        Self { file, sets, scripts, seed, steps, replicates }
+    }
+
+    fn request(self, out: &Path) -> Result<Request, LoadError> {
+        let Self { file, sets, scripts, seed, steps, replicates } = self;
+        Ok(Request {
+            file,
+            sets: sets.iter().map(|set| set.parse()).collect::<Result<_, _>>()?,
+            scripts,
+            seed,
+            steps,
+            replicates,
+            out: Some(out.to_owned()),
+            goes_on: true,
+            shard: None,
+            jobs: 1,
+            isolation: None,
+            host: HostOptions::default(),
+        })
+    }
+}
+
+/// Plays a tournament, or what is missing of one.
+///
+/// # Errors
+/// A file that is wrong; a folder that holds something else or cannot be written. A match that fails is a result.
+pub fn tournament(request: &Request, watch: &dyn Watch) -> Result<TournamentReport, RunError> {
+    match request.isolation.clone() {
+        Some(isolation) => through(request, &Isolated::new(isolation, watch, request.jobs), watch),
+        None => through(request, &InProcess::new(watch, request.jobs), watch),
+    }
+}
+
+/// Brings the shards of a tournament together in a folder that is new, as if it had been played whole.
+///
+/// # Errors
+/// Folders that are not all shards of one tournament, or in which matches are missing.
+pub fn merge(shards: &[PathBuf], target: &Path, watch: &dyn Watch) -> Result<TournamentReport, RunError> {
+    let (folder, begun) = gather(shards, target)?;
+    let options: Options = serde_json::from_value(begun.options)
+        .map_err(|error| RunError::Output(format!("{}: {error}", shards[0].display())))?;
+    let report = through(&options.request(folder.path())?, &Nobody, watch)?;
+    if !report.complete {
+        let text = "matches are missing: go on with each shard by --resume until it is complete";
+        return Err(RunError::Output(text.into()));
+    }
+    folder.put()?;
+    Ok(TournamentReport { out: Some(target.display().to_string()), ..report })
+}
+
+fn through(
+    request: &Request,
+    player: &dyn crate::matches::Player,
+    watch: &dyn Watch,
+) -> Result<TournamentReport, RunError> {
+    let mut prepared = prepare(request)?;
+    let folder = request.out.as_deref().map(|out| MatchFolder::begin(out, &prepared.plan, request.goes_on));
+    let mut folder = folder.transpose()?;
+    let notes: Vec<String> = folder.as_ref().map(|folder| folder.told().to_vec()).unwrap_or_default();
+    let plan = prepared.plan.clone();
+    let playing = Playing { plan: &plan, player, jobs: request.jobs, watch };
+    let played = play(prepared.schedule.schedule(), &playing, folder.as_mut())?;
+    let report = TournamentReport::of(&mut prepared, &played, request.out.as_deref(), notes);
+    if let Some(folder) = folder {
+        let text = serde_json::to_string_pretty(&TournamentReport { out: None, notes: Vec::new(), ..report.clone() });
+        let text = text.map_err(|error| RunError::Output(error.to_string()))? + "\n";
+        let tables = report.tables();
+        let pairings = prepared.schedule.schedule().pairings();
+        let complete = report.complete && plan.shard.is_none();
+        folder.tabulate(&plan, &Made { pairings, complete, files: &[(FILE, text)], tables })?;
+    }
+    Ok(report)
+}
+
+/// Reads a tournament and checks everything that can be wrong with it before a world is played.
+pub(crate) fn prepare(request: &Request) -> Result<Prepared, RunError> {
+    let Sheet { mut tournament, text, document } = Sheet::load(&request.file)?;
+    let sheet = Sheet { tournament: tournament.clone(), text, document };
+    tournament.seed = request.seed.unwrap_or(tournament.seed);
+    tournament.steps = request.steps.or(tournament.steps);
+    if let Some(replicates) = request.replicates {
+        tournament.replicates = Replicates { at_least: replicates, at_most: None, width: None };
+    }
+    let folder = request.file.is_file().then(|| request.file.parent().unwrap_or(Path::new("")));
+    let entrants = tournament.play.entrants().to_vec();
+    let mut scripts = request.scripts.clone();
+    scripts.extend(tournament.scripts.iter().cloned());
+    scripts.extend(entrants::scripts(&entrants, folder));
+    let base = RunRequest {
+        scenario: tournament.scenario.clone(),
+        sets: request.sets.clone(),
+        scripts,
+        steps: tournament.steps,
+        host: request.host,
+        ..RunRequest::default()
+    };
+    let loaded = load(&base)?;
+    let roles = tournament.play.seats().into_iter().map(|seat| role(&sheet, loaded.document(), seat));
+    let roles: Vec<(Role, u32)> = roles.collect::<Result<_, _>>()?;
+    if roles.iter().any(|(role, _)| *role != roles[0].0) {
+        return Err(LoadError::from(sheet.document.problem(
+            "play.seats",
+            "the two seats are for different roles",
+            None,
+        ))
+        .into());
+    }
+    let players = entrants::players(&sheet, &entrants, (&loaded.library, roles[0].0), folder)?;
+    let options = serde_json::to_value(Options::of(request)).map_err(|error| RunError::Output(error.to_string()))?;
+    let crossing = Crossing { tournament: &tournament, loaded: &loaded, base: &base, players: &players };
+    let mut schedule = crossing.format(&roles)?;
+    let is_shardable = schedule.schedule().is_shardable();
+    if let (Some(_), false) = (request.shard, is_shardable) {
+        let text =
+            "--shard: what this tournament plays next depends on all of its results, so that it cannot be divided";
+        return Err(LoadError::Usage(text.into()).into());
+    }
+    let plan = Plan {
+        kind: "tournament",
+        name: tournament.name.clone(),
+        asked: sheet.text.clone(),
+        options,
+        digest: digest(&sheet, request, &loaded),
+        axes: crossing.axes(),
+        payoffs: crossing.payoffs(),
+        figures: loaded.outcomes().to_vec(),
+        seed: tournament.seed,
+        command: command::tournament(request),
+        shard: request.shard,
+    };
+    let mut prepared =
+        Prepared { plan, schedule, settlement: loaded.scenario().settlement.clone(), players, tournament };
+    check(&mut prepared)?;
+    Ok(prepared)
+}
+
+/// Loads a pairing for everything that is crossed, so that what is wrong is found before anything is played.
+fn check(prepared: &mut Prepared) -> Result<(), LoadError> {
+    let Format::Cross(cross) = &prepared.schedule else { return Ok(()) };
+    let mut seen = std::collections::BTreeSet::new();
+    for pairing in &cross.pairings {
+        let fresh: Vec<(usize, &String)> = pairing.labels.iter().enumerate().collect();
+        if fresh.iter().any(|label| !seen.contains(label)) {
+            seen.extend(fresh);
+            match load(&pairing.request) {
+                Err(error) if !error.is_not_applicable() => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The role and the number of agents of a seat.
+fn role(sheet: &Sheet, scenario: &Document, seat: &str) -> Result<(Role, u32), LoadError> {
+    let role = scenario.parse(&format!("{seat}.role"));
+    let count = scenario.parse(&format!("{seat}.count"));
+    match (role, count) {
+        (Ok(role), Ok(count)) => Ok((role, count)),
+        _ => {
+            let known: Vec<String> = ["population", "attackers"]
+                .iter()
+                .flat_map(|part| scenario.keys(part).into_iter().map(move |name| format!("{part}.{name}")))
+                .collect();
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            let message = format!("the scenario has no cohort `{seat}`");
+            let path = if sheet.document.raw("play.seat").is_some() { "play.seat" } else { "play.seats" };
+            Err(sheet.document.problem(path, message, crate::source::suggestion(seat, &known)).into())
+        }
+    }
+}
+
+/// The digest of everything that results depend on.
+fn digest(sheet: &Sheet, request: &Request, loaded: &Loaded) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    let sets = request.sets.iter().map(|set| format!("{}={}", set.path, set.value));
+    let own = [request.seed, request.steps, request.replicates.map(u64::from)].map(|value| format!("{value:?}"));
+    let words = [
+        "palisade tournament 1".to_owned(),
+        env!("CARGO_PKG_VERSION").to_owned(),
+        sheet.document.hash(),
+        loaded.scenario_hash().to_owned(),
+        loaded.scripts_hash().to_owned(),
+    ];
+    for word in words.into_iter().chain(own).chain(sets) {
+        hasher.update(&(word.len() as u64).to_le_bytes());
+        hasher.update(word.as_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// What is crossed with what.
+struct Crossing<'a> {
+    tournament: &'a Tournament,
+    loaded: &'a Loaded,
+    base: &'a RunRequest,
+    players: &'a [Player],
+}
+
+impl Crossing<'_> {
+    fn axes(&self) -> Vec<String> {
+        let own: &[&str] = match self.tournament.play {
+            Play::Attack { .. } => &["attacker"],
+            Play::RoundRobin { .. } | Play::Ladder { .. } => &["first", "second"],
+            Play::Population { .. } => &["generation"],
+        };
+        ["protocol", "market", "population"].iter().chain(own).map(|axis| (*axis).to_owned()).collect()
+    }
+
+    fn payoffs(&self) -> Vec<(String, String)> {
+        let named = |name: &str, doc: String| (name.to_owned(), doc);
+        match &self.tournament.play {
+            Play::Attack { profit, defence, .. } => vec![
+                named("payoff_attacker", format!("What the match is worth to the attacker: {profit}.")),
+                named("payoff_protocol", format!("What it is worth to the protocol: {defence}.")),
+            ],
+            Play::RoundRobin { .. } | Play::Ladder { .. } => vec![
+                named("payoff_first", "What the first cohort gained, per agent.".into()),
+                named("payoff_second", "What the second cohort gained, per agent.".into()),
+            ],
+            Play::Population { .. } => self
+                .players
+                .iter()
+                .map(|player| {
+                    (format!("return_{}", player.name), "What its agents gained of what they began with.".into())
+                })
+                .collect(),
+        }
+    }
+
+    /// Everything but the players: protocols × markets × populations.
+    fn environments(&self) -> Vec<Pairing> {
+        let Tournament { protocols, markets, populations, .. } = self.tournament;
+        let mut found = Vec::new();
+        for protocol in protocols {
+            for market in markets {
+                for population in populations {
+                    let sets = [protocol, market, population].into_iter().flat_map(|variant| &variant.set);
+                    let mut request = self.base.clone();
+                    request.sets.extend(sets.filter_map(|set| set.parse().ok()));
+                    found.push(Pairing {
+                        labels: [protocol, market, population].map(|variant| variant.name.clone()).to_vec(),
+                        request,
+                        payoffs: Vec::new(),
+                        environment: format!("{}\n{}", market.name, population.name),
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    /// An environment with players in seats.
+    fn seated(&self, environment: &Pairing, seats: &[(&str, &Player)], payoffs: Vec<Payoff>) -> Pairing {
+        let mut pairing = environment.clone();
+        for (seat, player) in seats {
+            let sets = player.seated(self.loaded.document(), seat);
+            pairing.request.sets.extend(sets.iter().filter_map(|set| set.parse().ok()));
+            pairing.labels.push(player.name.clone());
+        }
+        Pairing { payoffs, ..pairing }
+    }
+
+    fn format(&self, roles: &[(Role, u32)]) -> Result<Format, LoadError> {
+        let replicates = self.tournament.replicates;
+        let environments = self.environments();
+        let group =
+            |seat: &str, agents: u32| Payoff::Group(seat.rsplit('.').next().unwrap_or_default().to_owned(), agents);
+        let pairs = |seats: &(String, String)| -> Vec<Pairing> {
+            let payoffs = vec![group(&seats.0, roles[0].1), group(&seats.1, roles[1].1)];
+            let mut pairings = Vec::new();
+            for environment in &environments {
+                for first in self.players {
+                    for second in self.players {
+                        let seated = [(seats.0.as_str(), first), (seats.1.as_str(), second)];
+                        pairings.push(self.seated(environment, &seated, payoffs.clone()));
+                    }
+                }
+            }
+            pairings
+        };
+        Ok(match &self.tournament.play {
+            Play::Attack { seat, profit, defence, .. } => {
+                let payoffs = vec![Payoff::Figures(profit.clone()), Payoff::Figures(defence.clone())];
+                self.check_payoffs(&payoffs)?;
+                let mut pairings = Vec::new();
+                for environment in &environments {
+                    for player in self.players {
+                        pairings.push(self.seated(environment, &[(seat, player)], payoffs.clone()));
+                    }
+                }
+                Format::Cross(Cross { pairings, replicates })
+            }
+            Play::RoundRobin { seats, .. } => Format::Cross(Cross { pairings: pairs(seats), replicates }),
+            Play::Ladder { seats, rounds, .. } => {
+                let (pairings, entrants) = (pairs(seats), self.players.len());
+                Format::Ladder(Ladder { pairings, entrants, replicates, rounds: *rounds })
+            }
+            Play::Population { seat, generations, selection, floor, .. } => Format::Population(Box::new(Population {
+                environments,
+                players: self.players.to_vec(),
+                scenario: self.loaded.document().clone(),
+                seat: seat.clone(),
+                agents: roles[0].1,
+                generations: *generations,
+                selection: *selection,
+                floor: *floor,
+                replicates: replicates.most(),
+                pairings: Vec::new(),
+            })),
+        })
+    }
+
+    /// Payoffs must be numbers of figures there are.
+    fn check_payoffs(&self, payoffs: &[Payoff]) -> Result<(), LoadError> {
+        let values = self.loaded.outcomes().iter().map(|outcome| (outcome.name.clone(), 1.0)).collect();
+        for payoff in payoffs {
+            if let Payoff::Figures(text) = payoff {
+                palisade_agents::evaluate(text, &values)
+                    .map_err(|message| LoadError::Usage(format!("payoff {text:?}: {message}")))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Play {
+    /// Who takes part.
+    #[must_use]
+    pub fn entrants(&self) -> &[Entrant] {
+        match self {
+            Self::Attack { entrants, .. }
+            | Self::RoundRobin { entrants, .. }
+            | Self::Ladder { entrants, .. }
+            | Self::Population { entrants, .. } => entrants,
+        }
+    }
+
+    /// The cohorts that entrants are put into.
+    #[must_use]
+    pub fn seats(&self) -> Vec<&str> {
+        match self {
+            Self::Attack { seat, .. } | Self::Population { seat, .. } => vec![seat],
+            Self::RoundRobin { seats, .. } | Self::Ladder { seats, .. } => vec![&seats.0, &seats.1],
+        }
+    }
+
+    /// Its word in results.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Attack { .. } => "attack",
+            Self::RoundRobin { .. } => "round_robin",
+            Self::Ladder { .. } => "ladder",
+            Self::Population { .. } => "population",
+        }
+    }
+}

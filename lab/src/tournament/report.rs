@@ -1,0 +1,453 @@
+//! What came of a tournament: every pairing with its intervals, who did how well, and what went wrong.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use palisade_engine::frame::{Data, Frame, Item};
+use serde::{Deserialize, Serialize};
+
+use super::ladder::Meeting;
+use super::{Format, Prepared};
+use crate::matches::{Pairing, Played, Results, Status};
+use crate::report::number;
+use crate::stats;
+use crate::words::amount;
+
+/// A tournament's results.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TournamentReport {
+    /// What came out, in a sentence or two.
+    pub verdict: String,
+    /// Its name.
+    pub name: String,
+    /// One line.
+    pub summary: String,
+    /// How it was played: `attack`, `round_robin`, `ladder`, `population`.
+    pub format: String,
+    /// The scenario that everything starts from.
+    pub scenario: String,
+    /// Version of the program.
+    pub version: String,
+    /// Digest of everything that the results depend on.
+    pub digest: String,
+    /// The command that reproduces it.
+    pub command: String,
+    /// The seed that all others are made of.
+    pub seed: u64,
+    /// The settlement asset, in which coins are counted.
+    pub settlement: String,
+    /// Matches by how they ended.
+    pub matches: Counts,
+    /// Whether everything was played.
+    pub complete: bool,
+    /// The part that was played: which, from 1, of how many.
+    pub shard: Option<(u32, u32)>,
+    /// What is crossed.
+    pub axes: Vec<String>,
+    /// Names of the payoffs, each with what it is.
+    pub payoffs: Vec<(String, String)>,
+    /// Who took part.
+    pub entrants: Vec<String>,
+    /// Every pairing.
+    pub pairings: Vec<PairingRow>,
+    /// Who did how well, the best first.
+    pub standings: Vec<Standing>,
+    /// Of a ladder: who met.
+    pub meetings: Vec<Meeting>,
+    /// Of a population: for every environment the shares of the entrants by generation.
+    pub shares: Vec<(String, Vec<Vec<f64>>)>,
+    /// What went wrong, by what it says.
+    pub troubles: Vec<Trouble>,
+    /// What had to be mended before it could go on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The folder that was written.
+    pub out: Option<String>,
+}
+
+/// Matches by how they ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// All of them.
+    pub all: u64,
+    /// Played to their end.
+    pub done: u64,
+    /// Impossible pairings.
+    pub not_applicable: u64,
+    /// Could not be loaded, or broke a law of the world.
+    pub failed: u64,
+    /// Ended their process.
+    pub engine_fault: u64,
+}
+
+/// A pairing.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PairingRow {
+    /// What was taken of each axis.
+    pub labels: Vec<String>,
+    /// Worlds that were played to their end.
+    pub n: u32,
+    /// Whether it makes no sense at all.
+    pub not_applicable: bool,
+    /// What it was worth, for each payoff.
+    pub payoffs: Vec<PayoffRow>,
+}
+
+/// What a pairing was worth to a side.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PayoffRow {
+    /// Mean over worlds.
+    #[serde(deserialize_with = "number")]
+    pub mean: f64,
+    /// Its 95 % interval by Student's t.
+    pub interval: Option<(f64, f64)>,
+    /// Worlds in which it was above 0.
+    pub above_zero: u32,
+}
+
+/// How an entrant, or a design, did over all pairings it was in.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Standing {
+    /// Its name.
+    pub name: String,
+    /// Pairings that make sense.
+    pub pairings: u32,
+    /// Worlds.
+    pub worlds: u32,
+    /// Mean over pairings of what they were worth to it.
+    #[serde(deserialize_with = "number")]
+    pub mean: f64,
+    /// The 95 % interval of that mean over replicates, which share their seeds, by Student's t.
+    pub interval: Option<(f64, f64)>,
+    /// The best pairing.
+    #[serde(deserialize_with = "number")]
+    pub best: f64,
+    /// Share of worlds in which it gained.
+    #[serde(deserialize_with = "number")]
+    pub gained: f64,
+}
+
+/// Matches that did not end well, by what they say.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Trouble {
+    /// How they ended.
+    pub status: Status,
+    /// What was in the way.
+    pub message: String,
+    /// How many matches.
+    pub count: u64,
+    /// The first of them.
+    pub pairing: Vec<String>,
+    /// How to see it again.
+    pub command: String,
+}
+
+impl TournamentReport {
+    pub(super) fn of(prepared: &mut Prepared, played: &Played, out: Option<&Path>, notes: Vec<String>) -> Self {
+        let pairings = prepared.schedule.schedule().pairings().to_vec();
+        let Prepared { plan, schedule, players, tournament, settlement } = prepared;
+        let rows: Vec<PairingRow> =
+            pairings.iter().enumerate().map(|(place, pairing)| row(place, pairing, &played.results)).collect();
+        let mut report = Self {
+            verdict: String::new(),
+            name: tournament.name.clone(),
+            summary: tournament.summary.clone(),
+            format: tournament.play.word().to_owned(),
+            scenario: tournament.scenario.display().to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            digest: blake3::Hash::from(plan.digest).to_hex().to_string(),
+            command: plan.command.clone(),
+            seed: plan.seed,
+            settlement: settlement.clone(),
+            matches: counts(&played.results, pairings.len()),
+            complete: !played.interrupted,
+            shard: plan.shard,
+            axes: plan.axes.clone(),
+            payoffs: plan.payoffs.clone(),
+            entrants: players.iter().map(|player| player.name.clone()).collect(),
+            standings: standings(schedule, &pairings, &played.results),
+            troubles: troubles(&pairings, &played.results),
+            pairings: rows,
+            meetings: Vec::new(),
+            shares: Vec::new(),
+            notes,
+            out: out.map(|out| out.display().to_string()),
+        };
+        match schedule {
+            Format::Cross(_) => {}
+            Format::Ladder(ladder) => {
+                let walk = ladder.walk(&played.results);
+                report.meetings = walk.meetings;
+                let place = |name: &str| walk.ranking.iter().position(|entrant| report.entrants[*entrant] == name);
+                report.standings.sort_by_key(|standing| place(&standing.name));
+            }
+            Format::Population(population) => {
+                report.shares = (0..population.environments.len())
+                    .map(|place| {
+                        let labels = population.environments[place].labels.join(", ");
+                        (labels, population.history(place, &played.results))
+                    })
+                    .collect();
+            }
+        }
+        report.verdict = verdict(&report);
+        report
+    }
+
+    /// The tables beside `matches` and `pairings`.
+    pub(super) fn tables(&self) -> Vec<Frame> {
+        let text = |text: &str| Item::Text(Arc::from(text));
+        let mut standings = Frame::new("standings", "How an entrant or a design did, the best first.");
+        for (name, doc, data) in [
+            ("name", "Its name.", Data::Text(Vec::new())),
+            ("pairings", "Pairings that make sense.", Data::Int(Vec::new())),
+            ("worlds", "Worlds.", Data::Int(Vec::new())),
+            ("mean", "Mean over pairings of what they were worth to it.", Data::Float(Vec::new())),
+            ("low", "Lower end of the 95 % interval of that mean.", Data::Float(Vec::new())),
+            ("high", "Upper end.", Data::Float(Vec::new())),
+        ] {
+            standings = standings.with(name, "", doc, data);
+        }
+        for standing in &self.standings {
+            let (low, high) = standing.interval.unwrap_or((f64::NAN, f64::NAN));
+            standings.push(&[
+                text(&standing.name),
+                Item::Int(standing.pairings.into()),
+                Item::Int(standing.worlds.into()),
+                Item::Float(standing.mean),
+                Item::Float(low),
+                Item::Float(high),
+            ]);
+        }
+        let mut tables = vec![standings];
+        if !self.shares.is_empty() {
+            let mut shares = Frame::new("shares", "The share of an entrant in a generation.")
+                .with("environment", "", "Protocol, market and population.", Data::Text(Vec::new()))
+                .with("generation", "", "From 0; the last one was not played.", Data::Int(Vec::new()))
+                .with("entrant", "", "Who.", Data::Text(Vec::new()))
+                .with("share", "", "Its share of the population.", Data::Float(Vec::new()));
+            for (environment, generations) in &self.shares {
+                for (generation, values) in (0_i64..).zip(generations) {
+                    for (entrant, share) in self.entrants.iter().zip(values) {
+                        let row = [text(environment), Item::Int(generation), text(entrant), Item::Float(*share)];
+                        shares.push(&row);
+                    }
+                }
+            }
+            tables.push(shares);
+        }
+        tables
+    }
+
+    /// Reads a tournament's results back; `None` when the folder holds none.
+    ///
+    /// # Errors
+    /// Results that cannot be read.
+    pub fn open(folder: &Path) -> Result<Option<Self>, String> {
+        let file = folder.join(super::FILE);
+        match std::fs::read_to_string(&file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("{}: {error}", file.display())),
+            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| format!("{}: {error}", file.display())),
+        }
+    }
+}
+
+fn row(place: usize, pairing: &Pairing, results: &Results) -> PairingRow {
+    let briefs = results.of(place);
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    PairingRow {
+        labels: pairing.labels.clone(),
+        n: count(briefs.iter().filter(|brief| brief.status == Status::Done).count()),
+        not_applicable: briefs.first().is_some_and(|brief| brief.status == Status::NotApplicable),
+        payoffs: (0..pairing.payoffs.len())
+            .map(|side| {
+                let mut values = results.payoffs(place, side);
+                values.retain(|value| value.is_finite());
+                PayoffRow {
+                    mean: stats::mean(&values),
+                    interval: stats::mean_interval(&values),
+                    above_zero: count(values.iter().filter(|value| **value > 0.0).count()),
+                }
+            })
+            .collect(),
+    }
+}
+
+fn counts(results: &Results, pairings: usize) -> Counts {
+    let mut counts = Counts::default();
+    for brief in (0..pairings).flat_map(|place| results.of(place)) {
+        counts.all += 1;
+        *match brief.status {
+            Status::Done => &mut counts.done,
+            Status::NotApplicable => &mut counts.not_applicable,
+            Status::Failed => &mut counts.failed,
+            Status::EngineFault => &mut counts.engine_fault,
+        } += 1;
+    }
+    counts
+}
+
+/// What went wrong, each message once, with the first match that met it.
+fn troubles(pairings: &[Pairing], results: &Results) -> Vec<Trouble> {
+    let mut troubles: Vec<Trouble> = Vec::new();
+    for (place, pairing) in pairings.iter().enumerate() {
+        for brief in results.of(place) {
+            let Some((message, command)) = brief.trouble.as_deref() else { continue };
+            match troubles.iter_mut().find(|known| known.status == brief.status && known.message == *message) {
+                Some(known) => known.count += 1,
+                None => troubles.push(Trouble {
+                    status: brief.status,
+                    message: message.clone(),
+                    count: 1,
+                    pairing: pairing.labels.clone(),
+                    command: command.clone(),
+                }),
+            }
+        }
+    }
+    troubles
+}
+
+/// The places of pairings that someone was in, with the payoff that was theirs, by name.
+fn parts(schedule: &Format, pairings: &[Pairing]) -> BTreeMap<String, Vec<(usize, usize)>> {
+    let mut parts: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
+    for (place, pairing) in pairings.iter().enumerate() {
+        match schedule {
+            // Of a match between two of the same name each is that one.
+            Format::Cross(_) | Format::Ladder(_) if pairing.labels.len() == 5 => {
+                parts.entry(pairing.labels[3].clone()).or_default().push((place, 0));
+                parts.entry(pairing.labels[4].clone()).or_default().push((place, 1));
+            }
+            Format::Cross(_) | Format::Ladder(_) => {
+                parts.entry(pairing.labels[3].clone()).or_default().push((place, 0));
+            }
+            Format::Population(population) => {
+                for (side, player) in population.players.iter().enumerate() {
+                    parts.entry(player.name.clone()).or_default().push((place, side));
+                }
+            }
+        }
+    }
+    parts
+}
+
+fn standings(schedule: &Format, pairings: &[Pairing], results: &Results) -> Vec<Standing> {
+    let mut standings: Vec<Standing> =
+        parts(schedule, pairings).into_iter().map(|(name, parts)| standing(name, &parts, results)).collect();
+    standings.sort_by(|a, b| b.mean.total_cmp(&a.mean).then_with(|| a.name.cmp(&b.name)));
+    // Who never played comes last.
+    standings.sort_by_key(|standing| standing.mean.is_nan());
+    standings
+}
+
+fn standing(name: String, parts: &[(usize, usize)], results: &Results) -> Standing {
+    let mut means = Vec::new();
+    let (mut worlds, mut gains) = (0_u32, 0_u32);
+    let mut replicates: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for (place, side) in parts {
+        let done = results.of(*place).iter().filter(|brief| brief.status == Status::Done);
+        let values: Vec<(u32, f64)> = done
+            .filter_map(|brief| Some((brief.replicate, *brief.payoffs.get(*side)?)))
+            .filter(|(_, value)| value.is_finite())
+            .collect();
+        if values.is_empty() {
+            continue;
+        }
+        means.push(stats::mean(&values.iter().map(|(_, value)| *value).collect::<Vec<_>>()));
+        for (replicate, value) in values {
+            worlds += 1;
+            gains += u32::from(value > 0.0);
+            replicates.entry(replicate).or_default().push(value);
+        }
+    }
+    // Seeds are shared by all pairings of a replicate: these means, not single worlds, are independent.
+    let full = replicates.values().map(Vec::len).max().unwrap_or_default();
+    let complete: Vec<f64> =
+        replicates.values().filter(|values| values.len() == full).map(|values| stats::mean(values)).collect();
+    Standing {
+        name,
+        pairings: u32::try_from(means.len()).unwrap_or(u32::MAX),
+        worlds,
+        mean: stats::mean(&means),
+        interval: stats::mean_interval(&complete),
+        best: means.iter().copied().fold(f64::NAN, f64::max),
+        gained: f64::from(gains) / f64::from(worlds),
+    }
+}
+
+fn verdict(report: &TournamentReport) -> String {
+    let coins = |value: f64| format!("{} {}", amount(value), report.settlement);
+    let Counts { all, failed, engine_fault, .. } = report.matches;
+    let mut text = match report.format.as_str() {
+        "attack" => attack_verdict(report, &coins),
+        "population" => population_verdict(report),
+        _ => match report.standings.first().filter(|best| best.mean.is_finite()) {
+            Some(best) => {
+                format!(
+                    "{} comes first of {} with {} a match and agent.",
+                    best.name,
+                    report.entrants.len(),
+                    coins(best.mean)
+                )
+            }
+            None => "No match was played to its end.".to_owned(),
+        },
+    };
+    if failed + engine_fault > 0 {
+        text += &format!(" {} of {all} matches failed.", failed + engine_fault);
+    }
+    if !report.complete {
+        text += " Interrupted: go on by --resume.";
+    }
+    text
+}
+
+fn attack_verdict(report: &TournamentReport, coins: &dyn Fn(f64) -> String) -> String {
+    let played = report.pairings.iter().filter(|row| row.n > 0);
+    let sure = |row: &&PairingRow| row.payoffs[0].interval.is_some_and(|(low, _)| low > 0.0);
+    let (count, pays) = (played.clone().count(), played.clone().filter(sure).count());
+    let best = played.max_by(|a, b| a.payoffs[0].mean.total_cmp(&b.payoffs[0].mean));
+    let Some(best) = best else { return "No match was played to its end.".to_owned() };
+    let [protocol, market, population, attacker] = &best.labels[..] else { return String::new() };
+    let variants = |axis: usize| report.pairings.iter().any(|row| row.labels[axis] != report.pairings[0].labels[axis]);
+    let mut place = format!("`{protocol}`");
+    for (axis, label) in [(1, market), (2, population)] {
+        if variants(axis) {
+            place += &format!(", `{label}`");
+        }
+    }
+    let most = &best.payoffs[0];
+    if pays == 0 {
+        return format!(
+            "No attack pays beyond chance in any of {count} pairings; the best is {attacker} against {place} with {} on average. None was found among these, which is not to say that there is none.",
+            coins(most.mean)
+        );
+    }
+    let interval = most.interval.map(|(low, high)| format!(" (95 % {} to {})", coins(low), coins(high)));
+    format!(
+        "{pays} of {count} pairings pay the attacker beyond chance; the most is {attacker} against {place}: {}{} a match.",
+        coins(most.mean),
+        interval.unwrap_or_default()
+    )
+}
+
+fn population_verdict(report: &TournamentReport) -> String {
+    let last = |(environment, generations): &(String, Vec<Vec<f64>>)| {
+        let shares = generations.last()?;
+        let best = (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b]))?;
+        Some(format!(
+            "in {environment} {} has {:.0} % after {} generations",
+            report.entrants[best],
+            100.0 * shares[best],
+            generations.len() - 1
+        ))
+    };
+    let told: Vec<String> = report.shares.iter().filter_map(last).collect();
+    let mut text = told.join("; ");
+    if let Some(first) = text.get(..1) {
+        text = first.to_uppercase() + &text[1..] + ".";
+    }
+    text
+}

@@ -5,6 +5,7 @@ mod assemble;
 pub mod check;
 mod command;
 pub mod compare;
+pub mod design;
 mod details;
 mod expect;
 #[cfg(feature = "parquet")]

@@ -19,6 +19,7 @@ mod table;
 mod text;
 mod tree;
 mod typed;
+pub(crate) mod value;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

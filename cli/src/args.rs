@@ -19,15 +19,19 @@ use crate::docs::DocsArgs;
 #[cfg(feature = "parquet")]
 use crate::explain::ExplainArgs;
 use crate::list::ListArgs;
+use crate::matches::{WORKER, WorkerArgs};
 use crate::memory;
 use crate::new::NewArgs;
 #[cfg(feature = "parquet")]
 use crate::query::{QueryArgs, TablesArgs};
 #[cfg(feature = "parquet")]
+use crate::rank::RankArgs;
+#[cfg(feature = "parquet")]
 use crate::report::ReportArgs;
 use crate::stress::StressArgs;
+use crate::sweep::SweepArgs;
 use crate::threshold::ThresholdArgs;
-use crate::tournament::{MergeArgs, TournamentArgs, WORKER, WorkerArgs};
+use crate::tournament::{MergeArgs, TournamentArgs};
 use crate::trouble::Trouble;
 
 const CODES: &str = "Exit codes: 0 done, 1 a broken invariant, a missed expectation or a --fail-if that hit, \
@@ -63,7 +67,12 @@ pub(crate) enum Command {
     Stress(StressArgs),
     /// Cross designs, environments and strategies, and say who wins
     Tournament(TournamentArgs),
-    /// Bring the shards of a tournament together
+    /// Say how a tournament's entrants stand: payoffs, ratings, equilibria
+    #[cfg(feature = "parquet")]
+    Rank(RankArgs),
+    /// Run a scenario over many points of its parameters
+    Sweep(SweepArgs),
+    /// Bring the shards of a tournament or a sweep together
     Merge(MergeArgs),
     /// Plays matches for another process
     #[command(name = WORKER, hide = true)]
@@ -112,6 +121,9 @@ impl Command {
             Self::Stress(args) => args.display.color,
             Self::Tournament(args) => args.display.color,
             Self::Merge(args) => args.display.color,
+            #[cfg(feature = "parquet")]
+            Self::Rank(args) => args.display.color,
+            Self::Sweep(args) => args.display.color,
             Self::Worker(_) => ColorChoice::Never,
             #[cfg(feature = "parquet")]
             Self::Explain(args) => args.display.color,
@@ -344,7 +356,7 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn data(text: &str) -> Result<(String, PathBuf), String> {
+pub(crate) fn data(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), PathBuf::from(file))),
         _ => Err("expected NAME=FILE".to_owned()),

@@ -15,6 +15,7 @@ mod exit;
 mod explain;
 mod list;
 mod live;
+mod matches;
 mod memory;
 mod new;
 mod output;
@@ -23,12 +24,15 @@ mod profile;
 #[cfg(feature = "parquet")]
 mod query;
 #[cfg(feature = "parquet")]
+mod rank;
+#[cfg(feature = "parquet")]
 mod report;
 mod rerun;
 mod run;
 mod schema;
 mod stress;
 mod summary;
+mod sweep;
 mod table;
 mod threshold;
 mod tournament;
@@ -56,8 +60,11 @@ fn main() -> ExitCode {
         Command::Threshold(args) => threshold::threshold(args),
         Command::Stress(args) => stress::stress(args),
         Command::Tournament(args) => tournament::tournament(args),
+        #[cfg(feature = "parquet")]
+        Command::Rank(args) => rank::rank(args),
+        Command::Sweep(args) => sweep::sweep(args),
         Command::Merge(args) => tournament::merge(args),
-        Command::Worker(args) => tournament::serve(args),
+        Command::Worker(args) => matches::serve(args),
         #[cfg(feature = "parquet")]
         Command::Explain(args) => explain::explain(args),
         #[cfg(feature = "parquet")]

@@ -2,25 +2,23 @@
 //! played is lost; `palisade merge` brings its shards together.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use palisade_agents::{Backend, HostOptions};
-use palisade_lab::matches::Isolation;
+use palisade_lab::matches::Begun;
 use palisade_lab::tournament::{self as lab, Counts, PairingRow, Request, TournamentReport};
 use palisade_lab::words::{amount, counted, percent};
 
-use crate::args::{Display, backends, cores};
+use crate::args::{Display, backends};
 use crate::exit::Exit;
+use crate::matches::HowArgs;
 use crate::memory;
 use crate::output::{complain, print, print_json};
 use crate::paint::Paint;
+use crate::sweep;
 use crate::table::{Align, table, wrapped};
 use crate::trouble::Trouble;
 use crate::watch::MatchOnlooker;
-
-/// The hidden command that plays matches for another process.
-pub(crate) const WORKER: &str = "match-worker";
 
 #[derive(Args, Debug)]
 #[command(
@@ -31,24 +29,8 @@ pub(crate) const WORKER: &str = "match-worker";
 pub(crate) struct TournamentArgs {
     /// The tournament's file (.ron), or the name of a built-in one such as attackers_vs_defences
     file: PathBuf,
-    /// Write into this folder, which must be new or empty unless --resume goes on with it
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Go on with what the folder holds already
-    #[arg(long, requires = "out")]
-    resume: bool,
-    /// Play one part of several, such as 2/8; `palisade merge` brings them together
-    #[arg(long, value_name = "I/N", value_parser = shard, requires = "out")]
-    shard: Option<(u32, u32)>,
-    /// Play matches in processes of their own, each held to a limit of memory: for scripts that nobody vouches for
-    #[arg(long)]
-    isolate: bool,
-    /// Memory of each such process, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 2048, requires = "isolate", value_parser = clap::value_parser!(u64).range(64..))]
-    isolate_memory: u64,
-    /// Seconds after which such a process that makes no headway is ended
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "isolate", value_parser = clap::value_parser!(u64).range(1..))]
-    isolate_patience: u64,
+    #[command(flatten)]
+    how: HowArgs,
     /// Worlds of each pairing, exactly, instead of what the file says
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     replicates: Option<u32>,
@@ -64,9 +46,6 @@ pub(crate) struct TournamentArgs {
     /// A folder with strategies of your own, beside the built-in ones; may be repeated
     #[arg(long, value_name = "DIR", env = "PALISADE_SCRIPTS")]
     scripts: Vec<PathBuf>,
-    /// Matches played at a time [default: the cores of this machine]
-    #[arg(short, long, value_name = "N", env = "PALISADE_JOBS", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    jobs: Option<u16>,
     /// How strategies are run; the results are the same
     #[arg(long, value_name = "WAY", default_value = Backend::Auto.word(), value_parser = backends())]
     backend: Backend,
@@ -86,22 +65,6 @@ pub(crate) struct MergeArgs {
     pub(crate) display: Display,
 }
 
-#[derive(Args, Debug)]
-pub(crate) struct WorkerArgs {
-    /// Memory that this process may have, in MiB
-    #[arg(long)]
-    memory: u64,
-}
-
-/// `I/N`.
-fn shard(text: &str) -> Result<(u32, u32), String> {
-    let parts = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
-    match parts {
-        Some((part, of)) if (1..=of).contains(&part) => Ok((part, of)),
-        _ => Err("expected a part of several, such as 2/8".to_owned()),
-    }
-}
-
 impl TournamentArgs {
     fn request(&self) -> Result<Request, Trouble> {
         let host = HostOptions { live_bytes: memory::live_bytes, backend: self.backend, ..HostOptions::default() };
@@ -112,19 +75,9 @@ impl TournamentArgs {
             seed: self.seed,
             steps: self.steps,
             replicates: self.replicates,
-            out: self.out.clone(),
-            goes_on: self.resume,
-            shard: self.shard,
-            jobs: self.jobs.map_or_else(cores, usize::from),
-            isolation: self.isolate.then(|| self.isolation()).transpose()?,
+            how: self.how.how()?,
             host,
         })
-    }
-
-    fn isolation(&self) -> Result<Isolation, Trouble> {
-        let program = std::env::current_exe().map_err(|error| Trouble::Usage(format!("--isolate: {error}")))?;
-        let arguments = vec![WORKER.to_owned(), "--memory".to_owned(), self.isolate_memory.to_string()];
-        Ok(Isolation { program: (program, arguments), patience: Duration::from_secs(self.isolate_patience) })
     }
 }
 
@@ -137,7 +90,14 @@ pub(crate) fn tournament(args: &TournamentArgs) -> Result<Exit, Trouble> {
 }
 
 pub(crate) fn merge(args: &MergeArgs) -> Result<Exit, Trouble> {
+    let is_sweep = args.shards.first().and_then(|shard| Begun::read(shard).ok().flatten());
+    let is_sweep = is_sweep.is_some_and(|begun| begun.kind == palisade_lab::sweep::KIND);
     let onlooker = MatchOnlooker::start(&args.display)?;
+    if is_sweep {
+        let report = palisade_lab::sweep::merge(&args.shards, &args.out, &onlooker)?;
+        drop(onlooker);
+        return sweep::show(&report, &args.display);
+    }
     let report = lab::merge(&args.shards, &args.out, &onlooker)?;
     drop(onlooker);
     show(&report, &args.display)
@@ -161,20 +121,6 @@ fn exit(report: &TournamentReport) -> Exit {
         (true, 0) => Exit::Done,
         (true, _) => Exit::Failed,
     }
-}
-
-/// Plays matches for another process, over its pipes.
-pub(crate) fn serve(args: &WorkerArgs) -> Result<Exit, Trouble> {
-    let bytes = args.memory << 20;
-    rlimit::setrlimit(rlimit::Resource::AS, bytes, bytes)
-        .map_err(|error| Trouble::Usage(format!("--memory: {error}")))?;
-    let host = HostOptions { live_bytes: memory::live_bytes, ..HostOptions::default() };
-    palisade_lab::on_large_stack(|| {
-        let (mut from, mut to) = (std::io::stdin().lock(), std::io::stdout());
-        palisade_lab::matches::serve(&mut from, &mut to, host)
-            .map_err(|error| palisade_lab::load::LoadError::Usage(error.to_string()))
-    })?;
-    Ok(Exit::Done)
 }
 
 /// Everything that a reader asks first.
@@ -341,17 +287,4 @@ fn closing(report: &TournamentReport) -> String {
     }
     text += &format!("reproduce: {}\n", report.command);
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shard_is_a_part_of_several() {
-        assert_eq!((shard("2/8"), shard("1/1")), (Ok((2, 8)), Ok((1, 1))));
-        for wrong in ["0/3", "4/3", "2", "a/b", "1/"] {
-            assert!(shard(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::load::RunRequest;
+use crate::sweep::{Method, Request as Sweep};
 use crate::tournament::Request;
 
 /// Which worlds to reproduce.
@@ -51,17 +52,31 @@ pub(crate) fn compare(a: &RunRequest, b: &RunRequest, seeds: usize) -> String {
 /// `palisade tournament …` for what a request asks, wherever it is written to.
 pub(crate) fn tournament(request: &Request) -> String {
     let mut line = Line::of("tournament", &[&request.file]);
-    if let Some(seed) = request.seed {
-        line.option("seed", &seed.to_string());
-    }
-    if let Some(replicates) = request.replicates {
-        line.option("replicates", &replicates.to_string());
-    }
-    if let Some((part, of)) = request.shard {
-        line.option("shard", &format!("{part}/{of}"));
-    }
+    line.many((request.seed, request.replicates), request.how.shard);
     let (sets, scripts, steps) = (request.sets.clone(), request.scripts.clone(), request.steps);
     line.world(&RunRequest { sets, scripts, ..RunRequest::default() }, steps);
+    line.0
+}
+
+/// `palisade sweep …` for what a request asks, wherever it is written to.
+pub(crate) fn sweep(request: &Sweep) -> String {
+    let mut line = Line::of("sweep", &[&request.file]);
+    request.vary.iter().for_each(|axis| line.option("vary", axis));
+    if let Some(design) = &request.design {
+        line.option("design", &design.display().to_string());
+    }
+    match request.method {
+        None | Some(Method::Grid) => {}
+        Some(Method::Latin { points }) => line.option("latin", &points.to_string()),
+        Some(Method::Sobol { points }) => line.option("sobol", &points.to_string()),
+        Some(Method::Indices { rows }) => line.option("indices", &rows.to_string()),
+    }
+    for (name, text) in [("outcome", &request.outcome), ("loss", &request.loss)] {
+        text.iter().for_each(|text| line.option(name, text));
+    }
+    line.many((request.seed, request.replicates), request.how.shard);
+    let Sweep { sets, scripts, data, .. } = request.clone();
+    line.world(&RunRequest { sets, scripts, data, ..RunRequest::default() }, request.steps);
     line.0
 }
 
@@ -82,6 +97,19 @@ impl Line {
     fn option(&mut self, name: &str, value: &str) {
         self.word(&format!("--{name}"));
         self.word(value);
+    }
+
+    /// What many matches are made of.
+    fn many(&mut self, (seed, replicates): (Option<u64>, Option<u32>), shard: Option<(u32, u32)>) {
+        if let Some(seed) = seed {
+            self.option("seed", &seed.to_string());
+        }
+        if let Some(replicates) = replicates {
+            self.option("replicates", &replicates.to_string());
+        }
+        if let Some((part, of)) = shard {
+            self.option("shard", &format!("{part}/{of}"));
+        }
     }
 
     /// What a world is made of.

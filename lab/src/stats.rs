@@ -1,9 +1,16 @@
-//! Statistics over worlds: quantiles, expected shortfall and the Wilson interval, each refused below the number of
-//! worlds at which it starts to say something.
+//! Statistics over worlds: quantiles, expected shortfall, intervals of shares, means and medians, each refused below the
+//! number of worlds at which it starts to say something. Intervals by resampling are in `bootstrap`, tails of losses in `risk`.
 
 use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
 
 use crate::report::{Proportion, Stats};
+
+mod bootstrap;
+mod risk;
+
+pub(crate) use bootstrap::bootstrap_sum;
+pub use bootstrap::{Draws, Estimate, bootstrap_mean};
+pub use risk::{expected_shortfall, value_at_risk};
 
 /// Worlds below which a 95 % quantile is not given: fewer than one would lie above it.
 const ENOUGH_FOR_P95: usize = 20;
@@ -102,15 +109,32 @@ pub(crate) fn flag_interval(pairs: &[(f64, f64)]) -> Option<(f64, f64)> {
     Some((difference - reach(two.p - two.low, one.high - one.p), difference + reach(two.high - two.p, one.p - one.low)))
 }
 
-/// An interval of the median of rising values with at least 95 % coverage by order statistics, free of any assumption on
-/// their distribution (Conover 1999, 3.2); `None` where so few values allow none.
+/// An interval of the median of rising values, as [`quantile_interval`].
 pub(crate) fn median_interval(sorted: &[f64]) -> Option<(f64, f64)> {
+    quantile_interval(sorted, 0.5)
+}
+
+/// An interval of the quantile of rising values with at least 95 % coverage by order statistics, free of any assumption on
+/// their distribution (Conover 1999, 3.2); `None` where so few values allow none.
+fn quantile_interval(sorted: &[f64], share: f64) -> Option<(f64, f64)> {
     let n = u64::try_from(sorted.len()).ok()?;
-    let halves = Binomial::new(0.5, n).ok()?;
-    // The largest k with P(X < k) ≤ 2.5 %: the k-th value from either end.
-    let k = (1..=n / 2).take_while(|k| halves.cdf(k - 1) <= 0.025).last()?;
-    let k = usize::try_from(k).ok()?;
-    Some((sorted[k - 1], sorted[sorted.len() - k]))
+    let below = Binomial::new(share, n).ok()?;
+    // The k-th value from below is above the quantile with the chance of fewer than k below that, and the k-th from above
+    // below it with the chance of more than n − k.
+    let low = ranks_while(n, |k| below.cdf(k - 1) <= 0.025);
+    let high = ranks_while(n, |k| below.sf(n - k) <= 0.025);
+    let value = |rank: u64| sorted.get(usize::try_from(rank).ok()?).copied();
+    (high > 0).then_some((value(low.checked_sub(1)?)?, value(n - high)?))
+}
+
+/// How many of the ranks 1…`n` hold, where those that do come first.
+fn ranks_while(n: u64, holds: impl Fn(u64) -> bool) -> u64 {
+    let (mut from, mut to) = (0, n);
+    while from < to {
+        let middle = (from + to).div_ceil(2);
+        if holds(middle) { from = middle } else { to = middle - 1 }
+    }
+    from
 }
 
 /// The mean of the values at or above `from`: the expected shortfall when `from` is the quantile of losses.

@@ -105,6 +105,16 @@ impl RunDir {
         serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))
     }
 
+    /// Holds every file against its digest.
+    ///
+    /// # Errors
+    /// The first that is damaged.
+    pub(crate) fn check(&self) -> Result<(), FramesError> {
+        self.manifest.files.iter().try_for_each(|file| {
+            scan::read_whole(&self.path, file).map(drop).map_err(|what| self.damage(&file.path, what))
+        })
+    }
+
     fn damage(&self, path: &str, what: String) -> FramesError {
         let (path, command) = (self.path.join(path).display().to_string(), self.manifest.command.clone());
         FramesError::Damaged { path, what, command }

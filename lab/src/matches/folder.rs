@@ -90,7 +90,7 @@ impl MatchFolder {
         Self::begin_on(Disk::default(), path, plan, goes_on)
     }
 
-    fn begin_on(disk: Disk, path: &Path, plan: &Plan, goes_on: bool) -> Result<Self, RunError> {
+    pub(super) fn begin_on(disk: Disk, path: &Path, plan: &Plan, goes_on: bool) -> Result<Self, RunError> {
         let wrong = |what: String| RunError::Output(format!("{}: {what}", path.display()));
         crate::store::check_available()?;
         let begun = Begun::read(path).map_err(RunError::Output)?;
@@ -324,8 +324,5 @@ pub(crate) fn gather(shards: &[PathBuf], target: &Path) -> Result<(NewFolder, Be
             fs::copy(&file, into.join(name)).map_err(|error| failed(&file, &error))?;
         }
     }
-    let begun = Begun { shard: None, command: String::new(), ..first };
-    let text = serde_json::to_string_pretty(&begun).map_err(|error| RunError::Output(error.to_string()))?;
-    folder.write(PLAN, &(text + "\n"))?;
-    Ok((folder, begun))
+    Ok((folder, Begun { shard: None, ..first }))
 }

@@ -13,27 +13,42 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::cross::Cross;
 pub use self::cross::Replicates;
 pub(crate) use self::folder::gather;
 pub use self::folder::{Begun, MatchFolder};
-pub(crate) use self::isolate::Isolated;
 pub use self::isolate::{IsolateError, Isolation, serve};
-pub(crate) use self::play::{Plan, Played, Playing, play};
-pub(crate) use self::player::{InProcess, Nobody, Player};
+pub(crate) use self::play::{Axis, Plan, Played, carry_out, replay};
 pub(crate) use self::table::Made;
 use crate::load::RunRequest;
+
+/// How and where matches are played.
+#[derive(Clone, Debug, Default)]
+pub struct How {
+    /// The folder to write.
+    pub out: Option<PathBuf>,
+    /// Whether to go on with what is there.
+    pub goes_on: bool,
+    /// The part to play: which, from 1, of how many.
+    pub shard: Option<(u32, u32)>,
+    /// Matches at the same time.
+    pub jobs: usize,
+    /// Whether matches are played by processes of their own, and how these are held.
+    pub isolation: Option<Isolation>,
+}
 
 /// What worlds are made of: one of everything that is crossed.
 #[derive(Clone, Debug)]
 pub(crate) struct Pairing {
-    /// What was taken of each axis, in the order of [`Plan::axes`].
+    /// What was taken of each axis, in the order of [`Plan`]'s.
     pub(crate) labels: Vec<String>,
     /// What it is run by.
     pub(crate) request: RunRequest,
-    /// The groups whose worth is read off, in the order of [`Plan::payoffs`].
+    /// What it is worth to whom, in the order of [`Plan`]'s.
     pub(crate) payoffs: Vec<Payoff>,
     /// The labels that seeds depend on: what all entrants meet alike.
     pub(crate) environment: String,
@@ -176,9 +191,9 @@ pub(crate) fn seed(of_all: u64, environment: &str, replicate: u32) -> u64 {
 }
 
 /// A key of a match that stays the same when others come or go.
-pub(crate) fn key(axes: &[String], labels: &[String], replicate: u32) -> String {
+pub(crate) fn key(axes: &[Axis], labels: &[String], replicate: u32) -> String {
     let mut hasher = blake3::Hasher::new();
-    for word in axes.iter().chain(labels) {
+    for word in axes.iter().map(|axis| &axis.name).chain(labels) {
         hasher.update(&(word.len() as u64).to_le_bytes());
         hasher.update(word.as_bytes());
     }

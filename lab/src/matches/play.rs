@@ -1,13 +1,15 @@
 //! Playing a schedule to its end: round after round on all cores, each match known from a journal or played and written
 //! there. What is next depends on complete rounds alone, so that neither threads nor interruptions change anything.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::folder::{Begun, MatchFolder};
+use super::isolate::Isolated;
 use super::journal;
-use super::player::Player;
-use super::{Brief, Order, Pairing, Results, Schedule};
+use super::player::{InProcess, Nobody, Player};
+use super::{Brief, How, Order, Pairing, Results, Schedule};
 use crate::figure::Figure;
 use crate::load::LoadError;
 use crate::run::{RunError, Watch};
@@ -25,8 +27,8 @@ pub(crate) struct Plan {
     pub(crate) options: serde_json::Value,
     /// Digest of everything that results depend on.
     pub(crate) digest: journal::Key,
-    /// What is crossed: names of the label columns.
-    pub(crate) axes: Vec<String>,
+    /// What is crossed: the label columns.
+    pub(crate) axes: Vec<Axis>,
     /// Names of the payoff columns, each with what it is.
     pub(crate) payoffs: Vec<(String, String)>,
     /// The figures of every match.
@@ -37,6 +39,21 @@ pub(crate) struct Plan {
     pub(crate) command: String,
     /// The part that is played here: which, from 1, of how many.
     pub(crate) shard: Option<(u32, u32)>,
+}
+
+/// A label column.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Axis {
+    pub(crate) name: String,
+    /// Whether its labels are numbers.
+    pub(crate) is_number: bool,
+}
+
+impl Axis {
+    /// A column of words.
+    pub(crate) fn words(name: &str) -> Self {
+        Self { name: name.to_owned(), is_number: false }
+    }
 }
 
 impl Plan {
@@ -80,6 +97,45 @@ impl Plan {
     fn plays(&self, pairing: u32) -> bool {
         self.shard.is_none_or(|(part, of)| pairing % of == part - 1)
     }
+}
+
+/// Plays a schedule, or what is missing of it, as it is asked for: what came of it, and the folder with the matches, whose
+/// tables are still to be written.
+///
+/// # Errors
+/// A folder that holds something else or cannot be written. A match that fails is a result.
+pub(crate) fn carry_out(
+    plan: &Plan,
+    schedule: &mut dyn Schedule,
+    how: &How,
+    watch: &dyn Watch,
+) -> Result<(Played, Option<MatchFolder>), RunError> {
+    let mut folder = how.out.as_deref().map(|out| MatchFolder::begin(out, plan, how.goes_on)).transpose()?;
+    let here = InProcess::new(watch, how.jobs);
+    let apart = how.isolation.clone().map(|isolation| Isolated::new(isolation, watch, how.jobs));
+    let player: &dyn Player = apart.as_ref().map_or(&here, |apart| apart);
+    let played = play(schedule, &Playing { plan, player, jobs: how.jobs, watch }, folder.as_mut())?;
+    Ok((played, folder))
+}
+
+/// Goes through matches that were all played before, in a folder whose journals were brought together.
+///
+/// # Errors
+/// A folder that holds something else, or in which matches are missing.
+pub(crate) fn replay(
+    plan: &Plan,
+    schedule: &mut dyn Schedule,
+    (folder, begun): (&Path, &Begun),
+    watch: &dyn Watch,
+) -> Result<(Played, MatchFolder), RunError> {
+    plan.is(begun).map_err(|what| RunError::Output(format!("the shards: {what}")))?;
+    let mut matches = MatchFolder::begin(folder, plan, true)?;
+    let played = play(schedule, &Playing { plan, player: &Nobody, jobs: 1, watch }, Some(&mut matches))?;
+    if played.interrupted {
+        let text = "matches are missing: go on with each shard by --resume until it is complete";
+        return Err(RunError::Output(text.into()));
+    }
+    Ok((played, matches))
 }
 
 /// How to play it.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use palisade_engine::frame::{Data, Frame, Item};
 
 use super::folder::MatchFolder;
-use super::play::Plan;
+use super::play::{Axis, Plan};
 use super::player::command;
 use super::{Entry, Pairing, key, seed};
 use crate::recording::Format;
@@ -109,15 +109,27 @@ fn file(path: &str, bytes: &[u8], rows: u64) -> Written {
     Written { path: path.to_owned(), blake3: blake3::hash(bytes).to_hex().to_string(), bytes: bytes.len() as u64, rows }
 }
 
+fn with_axes(frame: Frame, plan: &Plan) -> Frame {
+    plan.axes.iter().fold(frame, |frame, axis| {
+        let data = if axis.is_number { Data::Float(Vec::new()) } else { Data::Text(Vec::new()) };
+        frame.with(axis.name.clone(), "", "What was taken of this axis.", data)
+    })
+}
+
+fn item(axis: &Axis, label: &str) -> Item {
+    match axis.is_number {
+        true => Item::Float(label.parse().unwrap_or(f64::NAN)),
+        false => Item::Text(Arc::from(label)),
+    }
+}
+
 /// The table `matches` without rows.
 fn layout(plan: &Plan) -> Frame {
     let mut frame = Frame::new("matches", "One match: a world with what was paired in it.")
         .with("match", "", "Key that stays when other matches come or go.", Data::Text(Vec::new()))
         .with("round", "", "Round of the schedule, from 0.", Data::Int(Vec::new()))
         .with("pairing", "", "Row of `pairings`, from 0.", Data::Int(Vec::new()));
-    for axis in &plan.axes {
-        frame = frame.with(axis.clone(), "", "What was taken of this axis.", Data::Text(Vec::new()));
-    }
+    frame = with_axes(frame, plan);
     frame = frame
         .with("replicate", "", "Which world of the pairing, from 0.", Data::Int(Vec::new()))
         .with("seed", "", "Seed of the world; equal for all entrants of a replicate.", Data::Int(Vec::new()))
@@ -145,7 +157,7 @@ fn row(plan: &Plan, pairings: &[Pairing], entry: &Entry) -> Vec<Item> {
         Item::Int(order.round.into()),
         Item::Int(order.pairing.into()),
     ];
-    row.extend(labels.iter().map(|label| text(label)));
+    row.extend(plan.axes.iter().zip(labels).map(|(axis, label)| item(axis, label)));
     row.push(Item::Int(order.replicate.into()));
     row.push(Item::Int(i64::try_from(entry.seed).unwrap_or(i64::MAX)));
     row.push(text(entry.status.word()));
@@ -167,13 +179,11 @@ fn pairings(plan: &Plan, pairings: &[Pairing]) -> Frame {
         "Its number, from 0.",
         Data::Int(Vec::new()),
     );
-    for axis in &plan.axes {
-        frame = frame.with(axis.clone(), "", "What was taken of this axis.", Data::Text(Vec::new()));
-    }
+    frame = with_axes(frame, plan);
     frame = frame.with("command", "", "Plays its first world.", Data::Text(Vec::new()));
     for (place, pairing) in (0_i64..).zip(pairings) {
         let mut row = vec![Item::Int(place)];
-        row.extend(pairing.labels.iter().map(|label| Item::Text(Arc::from(label.as_str()))));
+        row.extend(plan.axes.iter().zip(&pairing.labels).map(|(axis, label)| item(axis, label)));
         let seed = seed(plan.seed, &pairing.environment, 0);
         row.push(Item::Text(Arc::from(command(pairing, seed).as_str())));
         frame.push(&row);

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::disk::Disk;
-use super::table::Made;
+use super::play::{Playing, play};
+use super::player::{Nobody, Player};
 use super::*;
 use crate::figure::Figure;
 use crate::run::{RunError, Watch};
@@ -62,7 +63,7 @@ fn plan(shard: Option<(u32, u32)>) -> Plan {
         asked: "(a toy)".into(),
         options: serde_json::Value::Null,
         digest: [5; 32],
-        axes: vec!["thing".into()],
+        axes: vec![Axis::words("thing")],
         payoffs: vec![("worth".into(), "What it is worth.".into())],
         figures: ["one", "none"]
             .map(|name| Figure { name: name.into(), unit: "coins".into(), doc: "A figure.".into() })
@@ -242,7 +243,7 @@ fn shards_together_are_the_whole() {
     // As a merge goes through its journals: nothing is played.
     let merged = |paths: &[PathBuf]| -> Result<Played, RunError> {
         let (gathered, begun) = gather(paths, &target)?;
-        assert_eq!(begun.shard, None);
+        plan(None).is(&begun).unwrap();
         let mut matches = MatchFolder::begin(gathered.path(), &plan(None), true)?;
         let (mut schedule, toy) = (schedule(), Toy::until(u64::MAX));
         let playing = Playing { plan: &plan(None), player: &Nobody, jobs: 1, watch: &toy };
@@ -272,7 +273,7 @@ fn seeds_are_shared_by_all_entrants_and_keys_stay_when_others_come() {
     assert_eq!(seed(1, "calm", 3), seed(1, "calm", 3));
     let other = [seed(2, "calm", 3), seed(1, "wild", 3), seed(1, "calm", 4)];
     assert!(other.iter().all(|other| *other != seed(1, "calm", 3)) && seed(1, "calm", 3) < 1 << 53);
-    let axes = ["a".to_owned(), "b".to_owned()];
+    let axes = [Axis::words("a"), Axis::words("b")];
     let of = |labels: [&str; 2], replicate| key(&axes, &labels.map(str::to_owned), replicate);
     assert_eq!(of(["x", "y"], 0), of(["x", "y"], 0));
     assert!(of(["x", "y"], 0) != of(["x", "y"], 1) && of(["xy", ""], 0) != of(["x", "y"], 0));

@@ -2,6 +2,7 @@
 //! Every number comes from the run directory's own tables and summary; a section that has nothing to show is left out.
 
 mod chart;
+mod games;
 mod sections;
 
 use std::path::Path;
@@ -12,6 +13,8 @@ use serde::Serialize;
 use crate::compare::Comparison;
 use crate::frames::{FramesError, RunDir};
 use crate::report::Report;
+use crate::sweep::SweepReport;
+use crate::tournament::{Ranking, TournamentReport, rank};
 
 pub(crate) use self::chart::Chart;
 
@@ -21,6 +24,16 @@ pub(crate) enum Source {
     Run(Box<RunSource>),
     /// A comparison, with what its two runs were.
     Comparison(Box<ComparisonSource>),
+    /// A tournament.
+    Tournament(Box<TournamentSource>),
+    /// A sweep.
+    Sweep(Box<SweepReport>),
+}
+
+/// A tournament, and what it is as a game where it is one of pairs.
+pub(crate) struct TournamentSource {
+    pub(crate) report: TournamentReport,
+    pub(crate) ranking: Option<Ranking>,
 }
 
 /// A run directory and its report.
@@ -99,6 +112,11 @@ pub fn page(folder: &Path) -> Result<String, FramesError> {
                 command.clone(),
             )
         }
+        Source::Tournament(source) => {
+            let TournamentReport { name, summary, command, .. } = &source.report;
+            (name.clone(), summary.clone(), command.clone())
+        }
+        Source::Sweep(report) => (format!("Sweep: {}", report.name), report.summary.clone(), report.command.clone()),
     };
     let mut parts = Vec::new();
     for section in sections::ALL {
@@ -126,6 +144,16 @@ fn open(folder: &Path) -> Result<Source, FramesError> {
         let report = run.report()?;
         Ok(RunSource { run, report })
     };
+    let wrong = |what| FramesError::NotARun { path: folder.to_owned(), what };
+    if let Some(report) = TournamentReport::open(folder).map_err(wrong)? {
+        check(folder)?;
+        let ranking = if report.format == "population" { None } else { Some(rank(folder)?) };
+        return Ok(Source::Tournament(Box::new(TournamentSource { report, ranking })));
+    }
+    if let Some(report) = SweepReport::open(folder).map_err(wrong)? {
+        check(folder)?;
+        return Ok(Source::Sweep(Box::new(report)));
+    }
     let read = Comparison::open(folder).map_err(|what| FramesError::NotARun { path: folder.to_owned(), what })?;
     Ok(match read {
         Some(comparison) => {
@@ -134,6 +162,11 @@ fn open(folder: &Path) -> Result<Source, FramesError> {
         }
         None => Source::Run(Box::new(of(folder)?)),
     })
+}
+
+/// A folder of matches must be as its manifest says before anything of it is shown.
+fn check(folder: &Path) -> Result<(), FramesError> {
+    RunDir::open(folder)?.check()
 }
 
 /// A design in one line.

@@ -5,6 +5,8 @@ mod document;
 mod entrants;
 mod ladder;
 mod population;
+#[cfg(feature = "parquet")]
+mod rank;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -18,12 +20,13 @@ use self::entrants::Player;
 use self::ladder::Ladder;
 pub use self::ladder::Meeting;
 use self::population::Population;
+#[cfg(feature = "parquet")]
+pub use self::rank::{CellRow, Ranking, Solved, SystemRow, rank};
 pub use self::report::{Counts, PairingRow, PayoffRow, Standing, TournamentReport, Trouble};
 use crate::command;
 use crate::load::{LoadError, Loaded, RunRequest, load};
 use crate::matches::{
-    Cross, InProcess, Isolated, Isolation, Made, MatchFolder, Nobody, Pairing, Payoff, Plan, Playing, Replicates,
-    Schedule, gather, play,
+    Axis, Cross, How, Made, MatchFolder, Pairing, Payoff, Plan, Replicates, Schedule, carry_out, gather, replay,
 };
 use crate::run::{RunError, Watch};
 use crate::source::{Document, Override};
@@ -46,16 +49,8 @@ pub struct Request {
     pub steps: Option<u64>,
     /// Worlds of each pairing, exactly, instead of what the file says.
     pub replicates: Option<u32>,
-    /// The folder to write.
-    pub out: Option<PathBuf>,
-    /// Whether to go on with what is there.
-    pub goes_on: bool,
-    /// The part to play: which, from 1, of how many.
-    pub shard: Option<(u32, u32)>,
-    /// Matches at the same time.
-    pub jobs: usize,
-    /// Whether matches are played by processes of their own, and how these are held.
-    pub isolation: Option<Isolation>,
+    /// How and where it is played.
+    pub how: How,
     /// How scripts are contained.
     pub host: HostOptions,
 }
@@ -116,11 +111,7 @@ impl Options {
             seed,
             steps,
             replicates,
-            out: Some(out.to_owned()),
-            goes_on: true,
-            shard: None,
-            jobs: 1,
-            isolation: None,
+            how: How { out: Some(out.to_owned()), ..How::default() },
             host: HostOptions::default(),
         })
     }
@@ -131,10 +122,15 @@ impl Options {
 /// # Errors
 /// A file that is wrong; a folder that holds something else or cannot be written. A match that fails is a result.
 pub fn tournament(request: &Request, watch: &dyn Watch) -> Result<TournamentReport, RunError> {
-    match request.isolation.clone() {
-        Some(isolation) => through(request, &Isolated::new(isolation, watch, request.jobs), watch),
-        None => through(request, &InProcess::new(watch, request.jobs), watch),
+    let mut prepared = prepare(request)?;
+    let plan = prepared.plan.clone();
+    let (played, folder) = carry_out(&plan, prepared.schedule.schedule(), &request.how, watch)?;
+    let notes = folder.as_ref().map(|folder| folder.told().to_vec()).unwrap_or_default();
+    let report = TournamentReport::of(&mut prepared, &played, request.how.out.as_deref(), notes);
+    if let Some(folder) = folder {
+        tabulate(&folder, &mut prepared, &report)?;
     }
+    Ok(report)
 }
 
 /// Brings the shards of a tournament together in a folder that is new, as if it had been played whole.
@@ -143,39 +139,25 @@ pub fn tournament(request: &Request, watch: &dyn Watch) -> Result<TournamentRepo
 /// Folders that are not all shards of one tournament, or in which matches are missing.
 pub fn merge(shards: &[PathBuf], target: &Path, watch: &dyn Watch) -> Result<TournamentReport, RunError> {
     let (folder, begun) = gather(shards, target)?;
-    let options: Options = serde_json::from_value(begun.options)
+    let options: Options = serde_json::from_value(begun.options.clone())
         .map_err(|error| RunError::Output(format!("{}: {error}", shards[0].display())))?;
-    let report = through(&options.request(folder.path())?, &Nobody, watch)?;
-    if !report.complete {
-        let text = "matches are missing: go on with each shard by --resume until it is complete";
-        return Err(RunError::Output(text.into()));
-    }
+    let mut prepared = prepare(&options.request(folder.path())?)?;
+    let plan = prepared.plan.clone();
+    let (played, matches) = replay(&plan, prepared.schedule.schedule(), (folder.path(), &begun), watch)?;
+    let report = TournamentReport::of(&mut prepared, &played, Some(target), Vec::new());
+    tabulate(&matches, &mut prepared, &report)?;
+    drop(matches);
     folder.put()?;
-    Ok(TournamentReport { out: Some(target.display().to_string()), ..report })
+    Ok(report)
 }
 
-fn through(
-    request: &Request,
-    player: &dyn crate::matches::Player,
-    watch: &dyn Watch,
-) -> Result<TournamentReport, RunError> {
-    let mut prepared = prepare(request)?;
-    let folder = request.out.as_deref().map(|out| MatchFolder::begin(out, &prepared.plan, request.goes_on));
-    let mut folder = folder.transpose()?;
-    let notes: Vec<String> = folder.as_ref().map(|folder| folder.told().to_vec()).unwrap_or_default();
-    let plan = prepared.plan.clone();
-    let playing = Playing { plan: &plan, player, jobs: request.jobs, watch };
-    let played = play(prepared.schedule.schedule(), &playing, folder.as_mut())?;
-    let report = TournamentReport::of(&mut prepared, &played, request.out.as_deref(), notes);
-    if let Some(folder) = folder {
-        let text = serde_json::to_string_pretty(&TournamentReport { out: None, notes: Vec::new(), ..report.clone() });
-        let text = text.map_err(|error| RunError::Output(error.to_string()))? + "\n";
-        let tables = report.tables();
-        let pairings = prepared.schedule.schedule().pairings();
-        let complete = report.complete && plan.shard.is_none();
-        folder.tabulate(&plan, &Made { pairings, complete, files: &[(FILE, text)], tables })?;
-    }
-    Ok(report)
+fn tabulate(folder: &MatchFolder, prepared: &mut Prepared, report: &TournamentReport) -> Result<(), RunError> {
+    let text = serde_json::to_string_pretty(&TournamentReport { out: None, notes: Vec::new(), ..report.clone() });
+    let text = text.map_err(|error| RunError::Output(error.to_string()))? + "\n";
+    let complete = report.complete && prepared.plan.shard.is_none();
+    let pairings = prepared.schedule.schedule().pairings().to_vec();
+    let made = Made { pairings: &pairings, complete, files: &[(FILE, text)], tables: report.tables() };
+    folder.tabulate(&prepared.plan, &made)
 }
 
 /// Reads a tournament and checks everything that can be wrong with it before a world is played.
@@ -216,7 +198,7 @@ pub(crate) fn prepare(request: &Request) -> Result<Prepared, RunError> {
     let crossing = Crossing { tournament: &tournament, loaded: &loaded, base: &base, players: &players };
     let mut schedule = crossing.format(&roles)?;
     let is_shardable = schedule.schedule().is_shardable();
-    if let (Some(_), false) = (request.shard, is_shardable) {
+    if let (Some(_), false) = (request.how.shard, is_shardable) {
         let text =
             "--shard: what this tournament plays next depends on all of its results, so that it cannot be divided";
         return Err(LoadError::Usage(text.into()).into());
@@ -232,7 +214,7 @@ pub(crate) fn prepare(request: &Request) -> Result<Prepared, RunError> {
         figures: loaded.outcomes().to_vec(),
         seed: tournament.seed,
         command: command::tournament(request),
-        shard: request.shard,
+        shard: request.how.shard,
     };
     let mut prepared =
         Prepared { plan, schedule, settlement: loaded.scenario().settlement.clone(), players, tournament };
@@ -304,13 +286,13 @@ struct Crossing<'a> {
 }
 
 impl Crossing<'_> {
-    fn axes(&self) -> Vec<String> {
+    fn axes(&self) -> Vec<Axis> {
         let own: &[&str] = match self.tournament.play {
             Play::Attack { .. } => &["attacker"],
             Play::RoundRobin { .. } | Play::Ladder { .. } => &["first", "second"],
             Play::Population { .. } => &["generation"],
         };
-        ["protocol", "market", "population"].iter().chain(own).map(|axis| (*axis).to_owned()).collect()
+        ["protocol", "market", "population"].iter().chain(own).map(|axis| Axis::words(axis)).collect()
     }
 
     fn payoffs(&self) -> Vec<(String, String)> {

@@ -163,7 +163,7 @@ impl TournamentReport {
             matches: counts(&played.results, pairings.len()),
             complete: !played.interrupted,
             shard: plan.shard,
-            axes: plan.axes.clone(),
+            axes: plan.axes.iter().map(|axis| axis.name.clone()).collect(),
             payoffs: plan.payoffs.clone(),
             entrants: players.iter().map(|player| player.name.clone()).collect(),
             standings: standings(schedule, &pairings, &played.results),

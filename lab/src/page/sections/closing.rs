@@ -13,6 +13,12 @@ const ASSUMPTIONS: [&str; 5] = [
     "The paired world is the same seed without attackers; what they caused is the difference.",
 ];
 
+/// What many matches rest on.
+fn many((scenario, digest): (&str, &str), seed: u64) -> Vec<Vec<String>> {
+    let row = |key: &str, value: &str| vec![key.to_owned(), value.to_owned()];
+    vec![row("scenario", scenario), row("digest of all inputs", digest), row("seed of all seeds", &seed.to_string())]
+}
+
 pub(super) fn closing(source: &Source) -> Result<Option<Section>, FramesError> {
     let row = |key: &str, value: &str| vec![key.to_owned(), value.to_owned()];
     let of = |report: &Report, lead: &str| {
@@ -32,6 +38,12 @@ pub(super) fn closing(source: &Source) -> Result<Option<Section>, FramesError> {
             let rows = of(&source.a.report, "A: ").into_iter().chain(of(&source.b.report, "B: ")).collect();
             (rows, vec![source.comparison.command.clone()])
         }
+        Source::Tournament(source) => {
+            let report = &source.report;
+            let of = many((&report.scenario, &report.digest), report.seed);
+            (of, vec![report.command.clone()])
+        }
+        Source::Sweep(report) => (many((&report.scenario, &report.digest), report.seed), vec![report.command.clone()]),
     };
     let assumed = ASSUMPTIONS.iter().map(|text| vec![(*text).to_owned()]).collect();
     let tables = vec![

@@ -7,6 +7,8 @@ mod governance;
 mod losses;
 mod market;
 mod safety;
+mod sweep;
+mod tournament;
 mod verdict;
 
 use super::{Section, Source};
@@ -15,7 +17,17 @@ use crate::frames::{FramesError, Row, RunDir, number, text};
 /// Makes a section, or nothing where there is nothing to show.
 type Make = fn(&Source) -> Result<Option<Section>, FramesError>;
 
-pub(super) const ALL: [Make; 13] = [
+pub(super) const ALL: [Make; 23] = [
+    tournament::verdict,
+    tournament::payoffs,
+    tournament::ratings,
+    tournament::equilibria,
+    tournament::evolution,
+    tournament::generations,
+    tournament::ladder,
+    sweep::verdict,
+    sweep::map,
+    sweep::indices,
     comparison::verdict,
     comparison::costs,
     comparison::worlds,

@@ -86,7 +86,8 @@ fn verdict(comparison: &Comparison) -> String {
     let said: Vec<String> = of_attack.into_iter().filter(|_| attacked).chain(of_all).flatten().collect();
     let seeds = counted(comparison.seeds.len() as u64, "paired seed");
     let early = if comparison.interrupted { "Interrupted. " } else { "" };
-    format!("{early}Over {seeds}: {}.", said.join(". "))
+    let uneven = comparison.uneven().map(|uneven| format!(" {uneven}.")).unwrap_or_default();
+    format!("{early}Over {seeds}: {}.{uneven}", said.join(". "))
 }
 
 fn full(comparison: &Comparison, paint: Paint) -> String {

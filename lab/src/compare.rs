@@ -11,6 +11,7 @@ use crate::load::{LoadError, Loaded, RunRequest};
 use crate::report::Report;
 use crate::run::{RunError, Watch, run_worlds};
 use crate::stats;
+use crate::words::counted;
 
 /// Names of the figures that say what a defence costs.
 pub const COSTS: [&str; 3] = ["volume", "mean_open_interest", "fees"];
@@ -22,8 +23,20 @@ pub struct Side {
     pub scenario: String,
     /// What it sets, as `--set` takes it.
     pub set: Vec<String>,
+    /// How long each of its worlds runs; not known of a comparison that an older version wrote.
+    #[serde(default)]
+    pub length: Option<Length>,
     /// The command that reproduces it.
     pub command: String,
+}
+
+/// How long a world runs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Length {
+    /// In steps.
+    pub steps: u64,
+    /// In simulated time, such as `1h`.
+    pub time: String,
 }
 
 /// Two designs over the same seeds.
@@ -152,6 +165,7 @@ impl Pair<'_> {
         let side = |report: &Report, request: &RunRequest| Side {
             scenario: report.scenario.clone(),
             set: request.sets.iter().map(|set| format!("{}={}", set.path, set.value)).collect(),
+            length: Some(Length { steps: report.steps, time: report.time.clone() }),
             command: report.command.clone(),
         };
         Comparison {
@@ -182,6 +196,20 @@ impl Comparison {
             Err(error) => Err(format!("{}: {error}", file.display())),
             Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| format!("{}: {error}", file.display())),
         }
+    }
+
+    /// A sentence about designs that do not run equally long: what adds up over time differs for that alone.
+    #[must_use]
+    pub fn uneven(&self) -> Option<String> {
+        let (a, b) = (self.a.length.as_ref()?, self.b.length.as_ref()?);
+        let told = |length: &Length| format!("{} in {}", length.time, counted(length.steps, "step"));
+        (a != b).then(|| {
+            format!(
+                "A runs {} and B {}: sums over time, such as volume and fees, differ for that alone",
+                told(a),
+                told(b)
+            )
+        })
     }
 
     /// The row of a figure.
@@ -217,6 +245,27 @@ mod tests {
             let around = if row.unit == "flag" { low < 0.0 && high > 0.0 } else { (low, high) == (0.0, 0.0) };
             assert!(row.difference == 0.0 && row.differing == 0 && around && !row.is_certain(), "{row:?}");
         }
+    }
+
+    /// Kills a look at steps alone, and one at time alone.
+    #[test]
+    fn designs_that_do_not_run_equally_long_are_said_to() {
+        let (_folder, request) = sample::calm(&[]);
+        let request = RunRequest { seeds: 1, ..request };
+        let of = |clock: &str| {
+            let changed = with(&request, &format!("clock={clock}"));
+            let (a, b) = (load(&request).unwrap(), load(&changed).unwrap());
+            Pair { a: (&a, &request), b: (&b, &changed) }.compare(None, &Onlooker::default()).unwrap()
+        };
+        assert_eq!(of("[(for: \"1m\", dt: \"1s\"), (for: \"1m\", dt: \"1s\")]").uneven(), None);
+        let sums = "sums over time, such as volume and fees, differ for that alone";
+        let coarse = of("[(for: \"2m\", dt: \"2s\")]").uneven();
+        assert_eq!(coarse, Some(format!("A runs 2m in 120 steps and B 2m in 60 steps: {sums}")));
+        let found = of("[(for: \"4m\", dt: \"2s\")]");
+        assert_eq!(found.uneven(), Some(format!("A runs 2m in 120 steps and B 4m in 120 steps: {sums}")));
+        let mut older = serde_json::to_value(&found).unwrap();
+        older["a"].as_object_mut().unwrap().remove("length");
+        assert_eq!(serde_json::from_value::<Comparison>(older).unwrap().uneven(), None);
     }
 
     /// What a fee of ten times costs, and the interval by hand: mean ± t · s / √n with t = 4.302653 for two degrees of

@@ -45,6 +45,17 @@ fn a_comparison_has_a_page_of_its_own() {
 }
 
 #[test]
+fn designs_that_do_not_run_equally_long_are_said_to() {
+    let (folder, request) = sample::attacked();
+    let longer = RunRequest { sets: vec!["clock=[(for: \"3m\", dt: \"1s\")]".parse().unwrap()], ..request.clone() };
+    let (a, b) = (load(&request).unwrap(), load(&longer).unwrap());
+    let out = folder.path().join("compared");
+    let pair = crate::compare::Pair { a: (&a, &request), b: (&b, &longer) };
+    pair.compare(Some(&out), &Onlooker::default()).unwrap();
+    assert!(page(&out).unwrap().contains("A runs 2m in 120 steps and B 3m in 180 steps"));
+}
+
+#[test]
 fn what_is_no_result_has_no_page() {
     let folder = tempfile::tempdir().unwrap();
     assert!(page(folder.path()).unwrap_err().to_string().contains("is no run directory"));

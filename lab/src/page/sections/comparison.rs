@@ -24,6 +24,7 @@ pub(super) fn verdict(source: &Source) -> Result<Option<Section>, FramesError> {
             counted(comparison.seeds.len() as u64, "seed")
         ),
     ];
+    lead.extend(comparison.uneven().map(|uneven| uneven + "."));
     if comparison.interrupted {
         lead.push("It was interrupted: fewer worlds ran than were asked for.".to_owned());
     }

@@ -140,17 +140,63 @@ fn cell(Shock { price, depth, stake_price }: Shock, stress: Stress) -> Stressing
     }
 }
 
-#[cfg(all(test, feature = "parquet"))]
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    #[cfg(feature = "parquet")]
     use crate::frames::{Cell, RunDir};
     use crate::load::load;
+    #[cfg(feature = "parquet")]
     use crate::run::run;
-    use crate::sample::Onlooker;
+    use crate::sample::{self, Onlooker};
+
+    /// What is prefunded in a world whose vaults hold this much stake, each sold on the venue beside it.
+    fn prefunded(vaults: &[(&str, f64, &str)]) -> f64 {
+        let terms = |(name, _, venue): &(&str, f64, &str)| {
+            format!("\"{name}\": (asset: \"STK\", venue: \"{venue}\", markets: [\"THIN-PERP\"], slash_cap: 1.0)")
+        };
+        let stakers = |(name, stake, _): &(&str, f64, &str)| {
+            format!(
+                "\"{name} stakers\": (role: staker, strategy: \"passive\", count: 1, stake: Fixed({stake:?}), bind: {{\"vault\": \"{name}\"}}),"
+            )
+        };
+        let venue =
+            |name: &str| format!("\"{name}\": (base: \"STK\", quote: \"USD\", price: 1.0, depth: 100000.0, fee: 0.0)");
+        let [terms, stakers] = [
+            vaults.iter().map(terms).collect::<Vec<_>>().join(", "),
+            vaults.iter().map(stakers).collect::<Vec<_>>().join(" "),
+        ];
+        let (_folder, request) = sample::calm(&[
+            ("\"THIN\": (decimals: 6)}", "\"THIN\": (decimals: 6), \"STK\": (decimals: 6)}"),
+            ("feeds:", &format!("vaults: {{\"nodes\": (), {terms}}}, feeds:")),
+            ("funds:", "waterfall: (order: [margin, insurance, stake, socialized]), funds:"),
+            (
+                "venues: {\"THIN/USD\": (",
+                &format!("venues: {{{}, {}, \"THIN/USD\": (", venue("STK/USD"), venue("STK/USD B")),
+            ),
+            ("population: Inline({", &format!("population: Inline({{ {stakers}")),
+        ]);
+        let loaded = load(&request).unwrap();
+        let grid = Grid { prices: vec![1.0], depths: vec![1.0], stake_prices: vec![1.0] };
+        let found = stress(&loaded, &request, (Some(1), &grid), &Onlooker::default()).unwrap();
+        found.cells[0].prefunded
+    }
+
+    /// Two vaults on one venue are two halves of one; on a venue of its own each has the whole depth of that. Kills a second
+    /// vault that meets the pool as it was.
+    #[test]
+    fn vaults_on_one_venue_share_what_it_can_buy() {
+        let one = prefunded(&[("a", 100_000.0, "STK/USD")]);
+        let halves = prefunded(&[("a", 50_000.0, "STK/USD"), ("b", 50_000.0, "STK/USD")]);
+        let apart = prefunded(&[("a", 50_000.0, "STK/USD"), ("b", 50_000.0, "STK/USD B")]);
+        assert!((one - halves).abs() < 1e-6, "{one} {halves}");
+        assert!(apart > 1.1 * halves, "{apart} {halves}");
+    }
 
     /// The engine measures a vault's stressed deficit and what its stake would raise by another path after every step: at a
     /// move of 30 % either way, and at half the stake's price.
+    #[cfg(feature = "parquet")]
     #[test]
     fn shocks_cost_what_the_measures_of_every_step_say() {
         let folder = tempfile::tempdir().unwrap();

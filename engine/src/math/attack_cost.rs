@@ -26,6 +26,19 @@ impl Pool {
         self.quote * net / (self.base + net)
     }
 
+    /// Base that has to be sold for exactly `quote_out`: w·x ÷ (V − w) ÷ (1 − fee), the inverse of [`Pool::sell`]; `None`
+    /// when the pool has not got as much.
+    #[must_use]
+    pub fn sell_for(&self, quote_out: f64) -> Option<f64> {
+        (quote_out < self.quote).then(|| self.base * quote_out / (self.quote - quote_out) / (1.0 - self.fee))
+    }
+
+    /// The pool after `base_in` was sold.
+    #[must_use]
+    pub fn after_sell(&self, base_in: f64) -> Self {
+        Self { base: self.base + base_in, quote: self.quote - self.sell(base_in), ..*self }
+    }
+
     /// The pool after `base_out` was bought.
     #[must_use]
     pub fn after_buy(&self, base_out: f64) -> Option<Self> {
@@ -134,6 +147,29 @@ mod tests {
         let dear = round_trip(Pool { fee: 0.003, ..pool }, 100.0, 1.0).expect("there is enough");
         assert!(dear.cost() > 0.005 * dear.capital && dear.cost() < 0.007 * dear.capital, "{dear:?}");
         assert_eq!(round_trip(pool, 1_000.0, 1.0), None, "the pool cannot be emptied");
+    }
+
+    /// Without a fee two sales bring what one of both does: 2000·300 ÷ 1300. Selling both into the pool as it was first would
+    /// bring 2000·(100 ÷ 1100 + 200 ÷ 1200).
+    #[test]
+    fn a_second_sale_meets_the_pool_as_the_first_left_it() {
+        let pool = Pool { base: 1_000.0, quote: 2_000.0, fee: 0.0 };
+        let (first, left) = (pool.sell(100.0), pool.after_sell(100.0));
+        check(first, 2_000.0 / 11.0);
+        check(first + left.sell(200.0), 2_000.0 * 300.0 / 1_300.0);
+        check(left.base * left.quote, pool.base * pool.quote);
+        let dear = Pool { fee: 0.003, ..pool };
+        let apart = dear.sell(100.0) + dear.after_sell(100.0).sell(200.0);
+        assert!(apart < dear.sell(300.0) && apart > 0.999 * dear.sell(300.0), "the fee of the first stays in the pool");
+    }
+
+    #[test]
+    fn what_has_to_be_sold_brings_what_was_asked_for() {
+        let pool = Pool { base: 1_000.0, quote: 2_000.0, fee: 0.003 };
+        for quote in [0.0, 1.0, 500.0, 1_999.0] {
+            check(pool.sell(pool.sell_for(quote).expect("there is enough")), quote);
+        }
+        assert_eq!(pool.sell_for(2_000.0), None);
     }
 
     #[test]

@@ -198,26 +198,42 @@ pub(super) struct Exit {
     pub(super) depth: f64,
 }
 
-/// What the stake would raise within its cap once its price has moved: only stake that is not on its way out.
+impl Exit {
+    /// A pool once its price and depth have moved.
+    pub(super) fn of(self, pool: Pool) -> Pool {
+        let fall = libm::sqrt(self.price);
+        Pool { base: pool.base / fall * self.depth, quote: pool.quote * fall * self.depth, ..pool }
+    }
+}
+
+/// Stake that a vault would give up, in coins of its asset.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offer {
+    pub(super) coins: f64,
+    /// Where it is sold; nowhere when it pays losses as it is.
+    pub(super) venue: Option<usize>,
+}
+
+/// What the stake of a vault would raise, sold alone.
+fn realizable(world: &World, place: usize, exit: Exit) -> f64 {
+    let Some(offer) = offer(world, place) else { return 0.0 };
+    match offer.venue.and_then(|venue| pool(world, venue)) {
+        None => offer.coins,
+        Some(pool) => exit.of(pool).sell(offer.coins),
+    }
+}
+
+/// What a vault would give up: stake that is not on its way out, within its cap; `None` when it holds what it cuts.
 #[allow(clippy::cast_precision_loss)]
-pub(super) fn realizable(world: &World, place: usize, exit: Exit) -> f64 {
-    let (Some(vault), Some(terms)) =
-        (part::<Vault>(world, Kind::Vault, place), part::<VaultTerms>(world, Kind::Vault, place))
-    else {
-        return 0.0;
-    };
+pub(super) fn offer(world: &World, place: usize) -> Option<Offer> {
+    let (vault, terms) = (part::<Vault>(world, Kind::Vault, place)?, part::<VaultTerms>(world, Kind::Vault, place)?);
     let (ledger, scale) = (world.resource::<Ledger>(), world.resource::<Assets>().scale(vault.asset));
     let holders = world.resource::<Holders>().iter().filter_map(|agent| valuation::holding(world, agent, place));
     let cooling: Amount = holders.map(|(holding, _)| holding.cooling_shares()).sum();
     let leaving = valuation::stake_of_shares(ledger, vault, cooling);
     let staying = (ledger.balance(vault.staked) - leaving).min(vaults::room(world, place)).max(0);
-    let coins = staying as f64 / scale;
-    match (terms.disposal, vault.venue.and_then(|venue| pool(world, venue))) {
-        (Disposal::Hold, _) => 0.0,
-        (Disposal::Sell, None) => coins,
-        (Disposal::Sell, Some(pool)) => {
-            let fall = libm::sqrt(exit.price);
-            Pool { base: pool.base / fall * exit.depth, quote: pool.quote * fall * exit.depth, ..pool }.sell(coins)
-        }
+    match terms.disposal {
+        Disposal::Hold => None,
+        Disposal::Sell => Some(Offer { coins: staying as f64 / scale, venue: vault.venue }),
     }
 }

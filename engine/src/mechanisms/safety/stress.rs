@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use bevy_ecs::prelude::World;
 
-use super::backing::{Exit, realizable};
+use super::backing::{self, Exit, Offer};
+use super::pool;
 use crate::domain::{AgentId, Market, Position, VaultTerms};
 use crate::ledger::Ledger;
+use crate::math::attack_cost::Pool;
 use crate::mechanism::Assets;
 use crate::mechanisms::waterfall::{self, Layer};
 use crate::registry::{Directory, Kind, part};
@@ -37,7 +39,7 @@ pub struct Stress {
     /// What no layer would cover.
     pub uncovered: f64,
     /// What is there for losses before they happen, of the layers in the order: the insurance fund, and what the stake of all
-    /// vaults would raise, each sold alone.
+    /// vaults would raise, sold one vault after the other: on a venue that two share, the second meets what the first left.
     pub prefunded: f64,
     /// The deficit of the agent with the largest one.
     pub largest: f64,
@@ -110,10 +112,7 @@ pub(crate) fn stress(world: &World, shock: Shock) -> Stress {
     let scale = world.resource::<Assets>().settlement_scale();
     let coins = |units: i128| units as f64 / scale;
     let accounts = Accounts::under(world, shock.price);
-    let exit = Exit { price: shock.stake_price, depth: shock.depth };
-    let realizable: Vec<f64> = (0..world.resource::<Directory>().count(Kind::Vault))
-        .map(|vault| if guarantees(world, vault) { realizable(world, vault, exit) } else { 0.0 })
-        .collect();
+    let exits = Exits::of(world, Exit { price: shock.stake_price, depth: shock.depth });
     let insurance = valuation::fund(world, |funds| funds.insurance);
     let deficit = coins(accounts.owed.values().sum());
     let mut need = deficit;
@@ -124,13 +123,13 @@ pub(crate) fn stress(world: &World, shock: Shock) -> Stress {
             // A deficit is what is missing beyond it.
             Layer::Margin => continue,
             Layer::Insurance => insurance,
-            Layer::Stake => stake_for(world, &accounts.by_market, (need / deficit, scale), realizable.clone()),
+            Layer::Stake => stake_for(world, &accounts.by_market, (need / deficit, scale), exits.clone()),
             Layer::AutoDeleverage => coins(accounts.profits),
             Layer::Socialized => coins(accounts.borrowed + accounts.cash),
         };
         prefunded += match layer {
             Layer::Insurance => insurance,
-            Layer::Stake => realizable.iter().sum(),
+            Layer::Stake => exits.clone().all(),
             _ => 0.0,
         };
         let borne = if there < need { there } else { need };
@@ -150,6 +149,49 @@ pub(crate) fn stress(world: &World, shock: Shock) -> Stress {
     }
 }
 
+/// The stake that vaults with a market to guarantee would give up, and the pools it is sold into.
+#[derive(Clone)]
+struct Exits {
+    /// By vault; `None` where nothing is given up.
+    offers: Vec<Option<Offer>>,
+    /// By venue, as the sales so far left them.
+    pools: BTreeMap<usize, Pool>,
+}
+
+impl Exits {
+    fn of(world: &World, exit: Exit) -> Self {
+        let vaults = 0..world.resource::<Directory>().count(Kind::Vault);
+        let offers: Vec<_> =
+            vaults.map(|vault| guarantees(world, vault).then(|| backing::offer(world, vault)).flatten()).collect();
+        let venues = offers.iter().flatten().filter_map(|offer| offer.venue);
+        let pools = venues.filter_map(|venue| Some((venue, exit.of(pool(world, venue)?)))).collect();
+        Self { offers, pools }
+    }
+
+    /// What a vault raises by selling no more of its stake than `need` takes.
+    fn raise(&mut self, vault: usize, need: f64) -> f64 {
+        let Some(offer) = self.offers.get_mut(vault).and_then(Option::as_mut) else { return 0.0 };
+        let Some(pool) = offer.venue.and_then(|venue| self.pools.get_mut(&venue)) else {
+            let paid = if offer.coins < need { offer.coins } else { need };
+            offer.coins -= paid;
+            return paid;
+        };
+        let most = pool.sell(offer.coins);
+        let (sold, raised) = match pool.sell_for(need).filter(|_| need < most) {
+            Some(sold) => (sold, need),
+            None => (offer.coins, most),
+        };
+        offer.coins -= sold;
+        *pool = pool.after_sell(sold);
+        raised
+    }
+
+    /// What all stake raises, sold in the order of the vaults.
+    fn all(mut self) -> f64 {
+        (0..self.offers.len()).map(|vault| self.raise(vault, f64::INFINITY)).sum()
+    }
+}
+
 fn guarantees(world: &World, vault: usize) -> bool {
     part::<VaultTerms>(world, Kind::Vault, vault).is_some_and(|terms| !terms.markets.is_empty())
 }
@@ -157,23 +199,53 @@ fn guarantees(world: &World, vault: usize) -> bool {
 /// What vaults would pay when each market's deficit, scaled to what other layers have left of it, falls on the vaults that
 /// guarantee it, in their order.
 #[allow(clippy::cast_precision_loss)]
-fn stake_for(
-    world: &World,
-    by_market: &BTreeMap<usize, i128>,
-    (left, scale): (f64, f64),
-    mut realizable: Vec<f64>,
-) -> f64 {
+fn stake_for(world: &World, by_market: &BTreeMap<usize, i128>, (left, scale): (f64, f64), mut exits: Exits) -> f64 {
     let mut paid = 0.0;
     for (place, owed) in by_market {
         let mut need = *owed as f64 / scale * left;
         let market = part::<Market>(world, Kind::Market, *place);
         for vault in market.iter().flat_map(|market| &market.vaults) {
-            let Some(there) = realizable.get_mut(*vault) else { continue };
-            let pays = if *there < need { *there } else { need };
-            *there -= pays;
-            need -= pays;
-            paid += pays;
+            let raised = exits.raise(*vault, need);
+            need -= raised;
+            paid += raised;
         }
     }
     paid
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exits(coins: [f64; 2], venues: [Option<usize>; 2], pools: &[(usize, Pool)]) -> Exits {
+        let offer = |place: usize| Some(Offer { coins: coins[place], venue: venues[place] });
+        Exits { offers: vec![offer(0), None, offer(1)], pools: pools.iter().copied().collect() }
+    }
+
+    #[track_caller]
+    fn check(found: f64, expected: f64) {
+        assert!((found - expected).abs() <= 1e-9 * expected.abs().max(1.0), "{found} is not {expected}");
+    }
+
+    const POOL: Pool = Pool { base: 1_000.0, quote: 2_000.0, fee: 0.0 };
+
+    /// 2000·300 ÷ 1300 from one pool, and 2000·(100 ÷ 1100 + 200 ÷ 1200) from one each.
+    #[test]
+    fn vaults_on_one_venue_share_its_depth() {
+        check(exits([100.0, 200.0], [Some(7); 2], &[(7, POOL)]).all(), 2_000.0 * 300.0 / 1_300.0);
+        let apart = exits([100.0, 200.0], [Some(7), Some(8)], &[(7, POOL), (8, POOL)]);
+        check(apart.all(), 2_000.0 * (100.0 / 1_100.0 + 200.0 / 1_200.0));
+        check(exits([100.0, 200.0], [Some(7), None], &[(7, POOL)]).all(), 2_000.0 / 11.0 + 200.0);
+    }
+
+    #[test]
+    fn a_vault_sells_no_more_than_is_needed_and_the_next_meets_the_rest() {
+        let mut exits = exits([600.0, 200.0], [Some(7); 2], &[(7, POOL)]);
+        check(exits.raise(0, 400.0), 400.0);
+        // 400 of 2000 is what 250 into 1000 brings.
+        check(exits.offers[0].map_or(f64::NAN, |offer| offer.coins), 350.0);
+        check(exits.raise(1, 0.0), 0.0);
+        check(exits.raise(2, f64::INFINITY), 1_600.0 * 200.0 / 1_450.0);
+        check(exits.all(), 2_000.0 * 800.0 / 1_800.0 - 400.0 - 1_600.0 * 200.0 / 1_450.0);
+    }
 }

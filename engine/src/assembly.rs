@@ -7,11 +7,12 @@ use bevy_ecs::schedule::{LogLevel, Schedule, ScheduleBuildSettings, SingleThread
 
 use crate::book::Book;
 use crate::clock::Now;
-use crate::domain::{Cohorts, Groups, Holders, Parameter, Votable};
+use crate::domain::{Cohorts, Groups, Holders, Votable};
 use crate::event::Events;
 use crate::inquiry::{Answers, Inquiries, Listeners};
 use crate::ledger::Ledger;
 use crate::mechanism::{Assets, MechanismSet, Stage};
+use crate::params;
 use crate::phase::{Half, LiquidationTiming, Phase};
 use crate::queue::{Queue, Refusals};
 use crate::registry::{Directory, Kind, Registry};
@@ -91,14 +92,7 @@ pub(crate) fn list_parameters(world: &mut World) {
     if !world.contains_resource::<Votable>() {
         return;
     }
-    let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());
-    let mut parameters = Vec::new();
-    for (spec, param) in registry.params.iter().enumerate() {
-        let carriers =
-            directory.names(param.kind).enumerate().filter(|(thing, _)| (param.read)(world, *thing).is_some());
-        parameters
-            .extend(carriers.map(|(thing, name)| (param.path(name), Parameter { spec, thing, read: param.read })));
-    }
+    let parameters: Vec<_> = params::all(world).collect();
     for (path, parameter) in parameters {
         let entity = world.spawn_empty().id();
         world.resource_mut::<Votable>().0.push(parameter);

@@ -17,7 +17,7 @@ pub enum EventTable {
     Slashes,
     /// Votes cast.
     Votes,
-    /// Proposals on their way, and the parameters they change.
+    /// Proposals on their way, and parameters that change.
     Governance,
     /// Waterfall stages and everything else.
     Events,

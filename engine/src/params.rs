@@ -2,9 +2,14 @@
 
 use bevy_ecs::prelude::World;
 
+use crate::domain::{Change, Parameter};
+use crate::event::{Event, EventTable};
 use crate::registry::{Directory, Kind, Registry};
 use crate::scenario::SetupError;
 use crate::tx::Tx;
+
+/// What the table of governance says of a parameter that no vote of the world changed.
+const SET_FROM_OUTSIDE: &str = "set_from_outside";
 
 /// Which way a parameter goes when a safeguard is loosened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,23 +71,33 @@ impl ParamSpec {
     }
 }
 
-/// Sets the parameter at a dotted path between two steps.
+/// Every risk parameter of every thing with its dotted path, in the order that numbers them.
+pub(crate) fn all(world: &World) -> impl Iterator<Item = (String, Parameter)> {
+    let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());
+    registry.params.iter().enumerate().flat_map(move |(spec, param)| {
+        let carriers = directory.names(param.kind).enumerate();
+        carriers
+            .filter(move |(thing, _)| (param.read)(world, *thing).is_some())
+            .map(move |(thing, name)| (param.path(name), Parameter { spec, thing, read: param.read }))
+    })
+}
+
+/// Sets the parameter at a dotted path between two steps, and notes it as an event of the next one.
 ///
 /// # Errors
 /// A path that leads to no parameter; a value outside its bounds.
 pub(crate) fn set(world: &mut World, path: &str, value: f64) -> Result<(), SetupError> {
-    let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());
-    let all = registry.params.iter().flat_map(|spec| {
-        let carriers = directory.names(spec.kind).enumerate();
-        carriers.filter(|(place, _)| (spec.read)(world, *place).is_some()).map(move |(place, name)| (spec, place, name))
-    });
-    let all: Vec<_> = all.map(|(spec, place, name)| (spec.path(name), *spec, place)).collect();
-    let Some((path, spec, place)) = all.iter().find(|(known, ..)| known == path) else {
-        let known = all.into_iter().map(|(known, ..)| known).collect();
+    let Some((place, (path, parameter))) = all(world).enumerate().find(|(_, (known, _))| known == path) else {
+        let known = all(world).map(|(known, _)| known).collect();
         return Err(SetupError::Name { path: path.to_owned(), what: "risk parameter", name: path.to_owned(), known });
     };
-    spec.check(path.clone(), value)?;
-    (spec.write)(&mut Tx::new(world), *place, value);
+    let spec = world.resource::<Registry>().params[parameter.spec];
+    spec.check(path, value)?;
+    let before = (parameter.read)(world, parameter.thing).unwrap_or(f64::NAN);
+    let change = Some(Change { parameter: place, before, after: value });
+    let mut tx = Tx::new(world);
+    (spec.write)(&mut tx, parameter.thing, value);
+    tx.note(Event { change, ..Event::new(EventTable::Governance, SET_FROM_OUTSIDE) });
     Ok(())
 }
 
@@ -110,4 +125,69 @@ macro_rules! params {
             },
         }),*]
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::clock::Segment;
+    use crate::domain::CohortId;
+    use crate::frame::{Data, Frame};
+    use crate::host::{Ask, Hook, Host, Replies, Wake};
+    use crate::mechanisms::ALL;
+    use crate::scenario::{AssetSpec, Scenario};
+    use crate::units::Span;
+    use crate::view::Reads;
+    use crate::{Options, Simulation};
+
+    struct Nobody;
+
+    impl Host for Nobody {
+        fn wake(&mut self, _: CohortId) -> Wake {
+            Wake::default()
+        }
+
+        fn reads(&mut self, _: CohortId, _: Hook) -> Option<Reads> {
+            None
+        }
+
+        fn ask(&mut self, _: &Ask<'_>, _: &mut Replies) {}
+    }
+
+    /// A world without governance, in which no vote could change anything.
+    fn simulation() -> Simulation {
+        let scenario = Scenario {
+            name: "empty".to_owned(),
+            clock: vec![Segment { length: Span(10_000), dt: Span(1_000) }],
+            assets: vec![("USD".to_owned(), AssetSpec { decimals: 6 })],
+            settlement: "USD".to_owned(),
+            ..Scenario::default()
+        };
+        Simulation::new(&scenario, &ALL, Options::default()).expect("a sound scenario")
+    }
+
+    fn rows(frames: &[Frame]) -> Vec<String> {
+        let frame = frames.iter().find(|frame| frame.table == "governance").expect("every run has the table");
+        let cell = |data: &Data, row: usize| match data {
+            Data::Int(values) => values[row].to_string(),
+            Data::Float(values) => values[row].to_string(),
+            Data::Flag(values) => values[row].to_string(),
+            Data::Text(values) => values[row].to_string(),
+        };
+        let row = |row| frame.columns.iter().map(|column| cell(&column.data, row)).collect::<Vec<_>>().join("|");
+        (0..frame.rows()).map(row).collect()
+    }
+
+    #[test]
+    fn a_parameter_set_from_outside_is_a_row_of_the_next_step() {
+        let mut simulation = simulation();
+        simulation.step(&mut Nobody);
+        assert_eq!(rows(&simulation.take_frames()), [""; 0]);
+        simulation.set_parameter("protocol.safety.alarm", 2.5).expect("there is one");
+        assert!(simulation.set_parameter("protocol.safety.alarm", -1.0).is_err());
+        simulation.step(&mut Nobody);
+        let expected = ["1|2000|set_from_outside|-1|||protocol.safety.alarm|1|2.5"];
+        assert_eq!(rows(&simulation.take_frames()), expected);
+        simulation.step(&mut Nobody);
+        assert_eq!(rows(&simulation.take_frames()), [""; 0]);
+    }
 }

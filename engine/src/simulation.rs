@@ -317,7 +317,7 @@ impl Simulation {
         queue::run(&mut self.world, intent)
     }
 
-    /// Sets a risk parameter between two steps.
+    /// Sets a risk parameter between two steps. The table of governance says so in the next one.
     ///
     /// # Errors
     /// A path that leads to no parameter; a value outside its bounds.

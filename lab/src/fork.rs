@@ -1,5 +1,5 @@
 //! A fork of a run: a risk parameter that takes another value from some step on (`--set-at STEP path=value`). Before that
-//! step the run is the unbroken one.
+//! step the run is the unbroken one; the table of governance has a row for each change.
 
 use std::fmt;
 
@@ -63,5 +63,30 @@ impl Fork {
                 help.map(|help| format!("; {help}")).unwrap_or_default()
             ))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::load::{RunRequest, load};
+    use crate::run::run;
+    use crate::sample::{self, Onlooker};
+
+    /// Without governance too, where no vote could have changed anything.
+    #[test]
+    fn a_fork_is_a_key_moment_of_its_run() {
+        let (_folder, request) = sample::calm(&[("imr: 0.2", "imr: 0.2, fee: 0.001")]);
+        let fork = Fork::parse("40", "protocol.markets.THIN-PERP.fee=0.05").unwrap();
+        let forked = RunRequest { forks: vec![fork], ..request.clone() };
+        let told = |request: &RunRequest| {
+            let report = run(&load(request).unwrap(), request, &Onlooker::default()).unwrap();
+            report.first.story.into_iter().map(|line| (line.time_ms, line.text)).collect::<Vec<_>>()
+        };
+        let (whole, forked) = (told(&request), told(&forked));
+        let line = "protocol.markets.THIN-PERP.fee is set from 0.001 to 0.05 from outside";
+        assert!(forked.contains(&(41_000, line.to_owned())), "{forked:?}");
+        assert!(whole.iter().all(|(_, text)| !text.contains("outside")), "{whole:?}");
     }
 }

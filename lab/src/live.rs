@@ -136,11 +136,10 @@ impl Glance {
                 self.events.push(format!("{} {whose} in {market}", spoken(what)));
             }
             "governance" => {
-                let (what, whose, path) =
-                    (text(frame, "what", row), text(frame, "cohort", row), text(frame, "path", row));
-                self.events.push(
-                    format!("{} {} {whose} {path}", spoken(what), text(frame, "proposal", row)).trim_end().to_owned(),
-                );
+                let what = spoken(text(frame, "what", row));
+                let words =
+                    [what.as_str(), text(frame, "proposal", row), text(frame, "cohort", row), text(frame, "path", row)];
+                self.events.push(words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "));
             }
             "slashes" | "events" => {
                 self.events.push(format!("{} {}", spoken(text(frame, "what", row)), text(frame, "cohort", row)));

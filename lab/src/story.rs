@@ -73,6 +73,7 @@ pub(crate) struct Story {
     losses: BTreeMap<usize, (Millis, f64)>,
     insolvency: Option<(Millis, f64)>,
     firsts: BTreeMap<usize, (Millis, String)>,
+    forks: Vec<(Millis, String)>,
 }
 
 impl Story {
@@ -90,6 +91,7 @@ impl Story {
             losses: BTreeMap::new(),
             insolvency: None,
             firsts: BTreeMap::new(),
+            forks: Vec::new(),
         }
     }
 
@@ -108,6 +110,7 @@ impl Story {
                     self.see_event(frame, row);
                     self.see_first(frame, row);
                 }
+                "governance" if text(frame, "what", row) == "set_from_outside" => self.see_fork(frame, row),
                 "governance" | "slashes" => self.see_first(frame, row),
                 _ => {}
             }
@@ -179,6 +182,13 @@ impl Story {
         }
     }
 
+    /// Notes a parameter that was set from outside, each time: whoever did wants to see it.
+    fn see_fork(&mut self, frame: &Frame, row: usize) {
+        let value = |column| price(number(frame, column, row));
+        let line = format!("{} is set from {} to {}", text(frame, "path", row), value("before"), value("after"));
+        self.forks.push((time(frame, row), line + " from outside"));
+    }
+
     /// Notes the first moment of a kind.
     fn see_first(&mut self, frame: &Frame, row: usize) {
         let word = text(frame, "what", row);
@@ -197,6 +207,7 @@ impl Story {
         let mut lines: Vec<(Millis, String)> = Vec::new();
         lines
             .extend(self.insolvency.map(|(at, short)| (at, format!("claims exceed assets, by {}", self.coins(short)))));
+        lines.extend(self.forks.iter().cloned());
         lines.extend(self.movements());
         lines.extend(self.firsts.values().cloned());
         lines.extend(self.liquidation.clone());
@@ -343,6 +354,18 @@ mod tests {
                 "4 stake of `nodes` is cut for a report far from the round's price",
                 "6 a guardian halts X",
             ]
+        );
+    }
+
+    #[test]
+    fn every_parameter_that_is_set_from_outside_is_told() {
+        let word = |text: &str| Item::Text(text.into());
+        let row = |path: &str| [word("set_from_outside"), word(path), Item::Float(0.1), Item::Float(0.05)];
+        let (fee, margin) = (row("a.fee"), row("a.imr"));
+        let governance = table("governance", &["what", "path", "before", "after"], &[(3, &fee), (7, &margin)]);
+        assert_eq!(
+            told(&[governance]),
+            ["3 a.fee is set from 0.1 to 0.05 from outside", "7 a.imr is set from 0.1 to 0.05 from outside"]
         );
     }
 

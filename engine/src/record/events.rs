@@ -6,7 +6,8 @@ use super::{cohort_of, keyed};
 use crate::domain::Change;
 use crate::event::{Event, EventTable};
 use crate::frame::{Data, Frame, Item};
-use crate::registry::{Directory, Kind};
+use crate::params;
+use crate::registry::Directory;
 
 /// A column of a table of events: its name, unit and meaning, and what it takes of an event.
 pub(super) type EventColumn = (&'static str, &'static str, &'static str, fn(&World, &Event) -> Item);
@@ -97,9 +98,8 @@ fn event_layout(table: EventTable) -> (&'static str, &'static str, Vec<EventColu
                 COHORT,
                 thing("proposal", "The proposal."),
                 ("path", "", "The parameter that changes, empty for none.", |world, event| {
-                    let path =
-                        |change: Change| world.resource::<Directory>().name(Kind::Parameter, change.parameter).into();
-                    Item::Text(event.change.map_or_else(|| "".into(), path))
+                    let path = |change: Change| Some(params::all(world).nth(change.parameter)?.0);
+                    Item::Text(event.change.and_then(path).unwrap_or_default().into())
                 }),
                 ("before", "", "Its value before.", |_, event| {
                     Item::Float(event.change.map_or(f64::NAN, |change| change.before))

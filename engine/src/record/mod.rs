@@ -12,10 +12,11 @@ use bevy_ecs::prelude::World;
 pub use self::events::event_columns;
 use self::events::{EventColumn, event_frame};
 use crate::clock::Now;
-use crate::domain::Cohorts;
+use crate::domain::{Cohorts, Parameter};
 use crate::event::{EventTable, Events};
 use crate::frame::{Data, Frame, Item};
 use crate::host::Fault;
+use crate::params;
 use crate::probe::{Cell, Probe, STEP_TABLES};
 use crate::registry::{Directory, Kind, Registry};
 use crate::scenario::{Measure, Measures};
@@ -229,14 +230,9 @@ fn cohort_of(world: &World, agent: u32) -> Arc<str> {
 
 /// Every risk parameter of every thing, with its present value.
 pub(crate) fn param_values(world: &World) -> Vec<(String, &'static str, f64)> {
-    let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());
-    let mut values = Vec::new();
-    for param in &registry.params {
-        for (place, name) in directory.names(param.kind).enumerate() {
-            if let Some(value) = (param.read)(world, place) {
-                values.push((param.path(name), param.unit, value));
-            }
-        }
-    }
-    values
+    let params = &world.resource::<Registry>().params;
+    let value = |(path, Parameter { spec, thing, read }): (String, Parameter)| {
+        Some((path, params[spec].unit, read(world, thing)?))
+    };
+    params::all(world).filter_map(value).collect()
 }

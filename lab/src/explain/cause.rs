@@ -34,17 +34,24 @@ impl Telling<'_> {
         Ok(told)
     }
 
-    /// Parameters that votes changed.
+    /// Parameters that votes changed, and those that were set from outside.
     fn votes(&self) -> Result<Vec<Sentence>, FramesError> {
-        let rows = self.rows("SELECT step, time_ms, cohort, proposal, path, before, after FROM governance WHERE {} AND what = 'changed' ORDER BY step")?;
+        let rows = self.rows("SELECT step, time_ms, what, cohort, proposal, path, before, after FROM governance WHERE {} AND what IN ('changed', 'set_from_outside') ORDER BY step")?;
         let sentence = |row: &Row| {
-            let (before, after) = (exact(number(row, "before")), exact(number(row, "after")));
-            let text = format!(
-                "The vote on {} changed {} from {before} to {after}; `{}` put it into force.",
-                text(row, "proposal"),
+            let change = format!(
+                "{} from {} to {}",
                 text(row, "path"),
-                text(row, "cohort")
+                exact(number(row, "before")),
+                exact(number(row, "after"))
             );
+            let text = match text(row, "what") {
+                "changed" => format!(
+                    "The vote on {} changed {change}; `{}` put it into force.",
+                    text(row, "proposal"),
+                    text(row, "cohort")
+                ),
+                _ => format!("`--set-at` changed {change}."),
+            };
             at(row, text)
         };
         Ok(rows.iter().map(sentence).collect())

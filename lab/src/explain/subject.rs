@@ -158,14 +158,15 @@ impl Telling<'_> {
                 ));
             }
         }
-        let changes = self.rows(&format!("SELECT step, time_ms, path, before, after FROM governance WHERE {{}} AND what = 'changed' AND step <= {step} ORDER BY step"))?;
+        let changes = self.rows(&format!("SELECT step, time_ms, what, path, before, after FROM governance WHERE {{}} AND what IN ('changed', 'set_from_outside') AND step <= {step} ORDER BY step"))?;
         for change in changes.iter().filter(|change| {
             text(change, "path").contains(market) || text(change, "path").starts_with("protocol.liquidation")
         }) {
+            let who = if text(change, "what") == "changed" { "A vote" } else { "`--set-at`" };
             told.push(at(
                 change,
                 format!(
-                    "A vote had changed {} from {} to {}.",
+                    "{who} had changed {} from {} to {}.",
                     text(change, "path"),
                     exact(number(change, "before")),
                     exact(number(change, "after"))

@@ -57,6 +57,17 @@ fn the_course_of_a_captured_quorum_names_vote_money_and_who_paid() {
 }
 
 #[test]
+fn a_parameter_set_from_outside_is_told_where_it_was_set() {
+    let (folder, request) = sample::attacked();
+    let fork = crate::fork::Fork::parse("40", "protocol.markets.THIN-PERP.fee=0.05").unwrap();
+    let text = told(&ran(&RunRequest { forks: vec![fork], ..request }, &folder), &Question::Course);
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("`--set-at` changed")).collect();
+    let [line] = lines[..] else { panic!("{text}") };
+    let expected = "`--set-at` changed protocol.markets.THIN-PERP.fee from ";
+    assert!(line.starts_with("step 40 (41s) ") && line.contains(expected) && line.ends_with(" to 0.05."), "{line}");
+}
+
+#[test]
 fn an_agent_is_told_by_what_it_traded() {
     let (folder, request) = sample::attacked();
     let recording = Recording { trades: true, ..Recording::default() };

@@ -41,9 +41,9 @@ pub const ANALYSES: [Analysis; 6] = [
     },
     Analysis {
         name: "parameters",
-        doc: "Every change of a risk parameter by a vote: when, by which proposal, from what to what.",
+        doc: "Every change of a risk parameter: when, by which proposal (none for `--set-at`), from what to what.",
         sql: "SELECT seed, step, time_ms, path, before, after, proposal, cohort AS executed_by FROM governance \
-              WHERE what = 'changed' ORDER BY seed, step, path",
+              WHERE what IN ('changed', 'set_from_outside') ORDER BY seed, step, path",
     },
     Analysis {
         name: "liquidation_tree",

@@ -183,6 +183,10 @@ fn a_fork_is_the_unbroken_run_before_its_step_and_another_one_behind_it() {
     assert_ne!(part(&whole, ">= 40"), part(&forked, ">= 40"));
     let value = "SELECT start, \"value\" FROM params WHERE path = 'protocol.markets.THIN-PERP.fee' AND run = 0";
     assert_eq!(forked.query(value).unwrap().row(0)[1], Cell::Float(0.05));
+    let set = "SELECT step, what, agent, proposal, path, after FROM governance WHERE run = 0";
+    let row: Vec<String> = forked.query(set).unwrap().row(0).iter().map(ToString::to_string).collect();
+    assert_eq!(row, ["40", "set_from_outside", "-1", "", "protocol.markets.THIN-PERP.fee", "0.05"]);
+    assert_eq!((whole.rows("governance"), forked.rows("governance")), (0, 3));
 }
 
 #[test]

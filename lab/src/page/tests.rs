@@ -45,6 +45,20 @@ fn a_comparison_has_a_page_of_its_own() {
 }
 
 #[test]
+fn a_parameter_set_from_outside_stands_in_the_report() {
+    let (folder, request) = sample::attacked();
+    let out = folder.path().join("run");
+    let fork = crate::fork::Fork::parse("40", "protocol.markets.THIN-PERP.fee=0.05").unwrap();
+    ran(&RunRequest { forks: vec![fork], ..request }, &out, 1);
+    let page = page(&out).unwrap();
+    for part in
+        ["<section id=\"votes\"", "1 parameter.", "set from outside", "protocol.markets.THIN-PERP.fee is set from "]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
 fn designs_that_do_not_run_equally_long_are_said_to() {
     let (folder, request) = sample::attacked();
     let longer = RunRequest { sets: vec!["clock=[(for: \"3m\", dt: \"1s\")]".parse().unwrap()], ..request.clone() };

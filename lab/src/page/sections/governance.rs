@@ -1,4 +1,4 @@
-//! Votes over time, and the parameters they put into force.
+//! Votes over time, and the parameters that they, or whoever forked the run, put into force.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::super::chart::{Chart, time_unit};
 use super::super::{Section, Source, Table, numbers, words};
 use super::distinct;
 use crate::frames::{FramesError, Row, number, text};
-use crate::words::{exact, spoken, time};
+use crate::words::{counted, exact, spoken, time};
 
 pub(super) fn votes(source: &Source) -> Result<Option<Section>, FramesError> {
     let Source::Run(source) = source else { return Ok(None) };
@@ -73,15 +73,18 @@ pub(super) fn votes(source: &Source) -> Result<Option<Section>, FramesError> {
         ]
     };
     let tables = vec![Table {
-        caption: "Proposals on their way, and the parameters they put into force".into(),
+        caption: "Proposals on their way, and the parameters that changed".into(),
         heads,
         rows: course.iter().map(cells).collect(),
     }];
-    let changed = course.iter().filter(|row| text(row, "what") == "changed").count();
-    let lead = vec![format!(
+    let count = |what: &str| course.iter().filter(|row| text(row, "what") == what).count() as u64;
+    let (changed, set) = (count("changed"), count("set_from_outside"));
+    let mut lead = vec![format!(
         "Of the first world: {}.",
-        crate::words::counted(changed as u64, "parameter change by a vote")
-            .replace("change by a votes", "changes by a vote")
+        counted(changed, "parameter change by a vote").replace("change by a votes", "changes by a vote")
     )];
+    if set > 0 {
+        lead.push(format!("Set from outside, by --set-at: {}.", counted(set, "parameter")));
+    }
     Ok(Some(Section { id: "votes", title: "Votes and parameters".into(), lead, charts, tables, ..Section::default() }))
 }

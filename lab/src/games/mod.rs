@@ -3,14 +3,11 @@
 //! worlds, no tables. A method that needs every pairing refuses a game in which one was not played.
 
 pub mod alpha_rank;
-pub mod bradley_terry;
-mod contest;
 pub mod fixation;
 mod linear;
 pub mod matrix;
 pub mod nash;
 mod payoffs;
-pub mod ratings;
 pub mod replicator;
 pub mod support;
 #[cfg(test)]
@@ -19,7 +16,6 @@ mod vectors;
 use serde::Serialize;
 use thiserror::Error;
 
-pub use contest::{Contest, Outcome};
 pub use payoffs::Payoffs;
 
 /// One of the two sides of a game.

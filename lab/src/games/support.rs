@@ -50,9 +50,11 @@ pub fn equilibria(to_rows: &Payoffs, to_columns: &Payoffs) -> Result<Equilibria,
     let game = [unit(to_rows), unit(&to_columns.transposed())];
     let (mut profiles, mut tied) = (Vec::new(), false);
     for size in 1..=rows.min(columns) {
-        let others = supports(columns, size);
+        let others: Vec<_> = supports(columns, size).map(|other| (undominated(&game[0], &other), other)).collect();
         for own in supports(rows, size) {
-            for other in &others {
+            let best = undominated(&game[1], &own);
+            let possible = |(rows, other): &&(u32, Vec<usize>)| within(&own, *rows) && within(other, best);
+            for (_, other) in others.iter().filter(possible) {
                 let Some((row, column, ties)) = equilibrium(&game, &own, other) else { continue };
                 let (to_row, to_column) = (to_rows.expected(&row, &column), to_columns.expected(&row, &column));
                 profiles.push(Profile { row, column, to_row, to_column });
@@ -71,9 +73,23 @@ fn unit(payoffs: &Payoffs) -> Payoffs {
 }
 
 /// The sets of `size` of `choices`, in a fixed order.
-fn supports(choices: usize, size: usize) -> Vec<Vec<usize>> {
-    let members = |set: u32| (0..choices).filter(move |choice| set >> choice & 1 == 1);
-    (0..1_u32 << choices).map(|set| members(set).collect::<Vec<_>>()).filter(|set| set.len() == size).collect()
+fn supports(choices: usize, size: usize) -> impl Iterator<Item = Vec<usize>> {
+    let members = move |set: u32| (0..choices).filter(|choice| set >> choice & 1 == 1).collect::<Vec<_>>();
+    (0..1_u32 << choices).map(members).filter(move |set| set.len() == size)
+}
+
+fn within(support: &[usize], set: u32) -> bool {
+    support.iter().all(|choice| set >> choice & 1 == 1)
+}
+
+/// The choices, as a set, that no other beats against every one of `others`: the rest is in no equilibrium with that support,
+/// and most pairs of supports need no arithmetic (Porter, Nudelman and Shoham 2008).
+fn undominated(payoffs: &Payoffs, others: &[usize]) -> u32 {
+    let beaten = |choice: usize| {
+        let beats = |rival| others.iter().all(|other| payoffs.at(rival, *other) > payoffs.at(choice, *other) + NOTHING);
+        (0..payoffs.rows()).any(beats)
+    };
+    (0..payoffs.rows()).filter(|choice| !beaten(*choice)).fold(0, |set, choice| set | 1 << choice)
 }
 
 /// The mixes of the equilibrium with exactly these supports, and whether a choice outside them is as good; each side's

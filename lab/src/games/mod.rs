@@ -3,11 +3,13 @@
 //! worlds, no tables. A method that needs every pairing refuses a game in which one was not played.
 
 pub mod alpha_rank;
+mod contest;
 pub mod fixation;
 mod linear;
 pub mod matrix;
 pub mod nash;
 mod payoffs;
+pub mod ratings;
 pub mod replicator;
 pub mod support;
 #[cfg(test)]
@@ -16,6 +18,7 @@ mod vectors;
 use serde::Serialize;
 use thiserror::Error;
 
+pub use contest::{Contest, Outcome};
 pub use payoffs::Payoffs;
 
 /// One of the two sides of a game.

@@ -12,7 +12,7 @@ use super::support::equilibria;
 use crate::stats::{Draws, bootstrap_mean, describe, mean_interval};
 
 /// The rows that tests ask for, by what their ids start with.
-const CHECKED: [&str; 15] = [
+const CHECKED: [&str; 17] = [
     "repl-2-",
     "hawk-dove",
     "rps-invariant",
@@ -25,6 +25,8 @@ const CHECKED: [&str; 15] = [
     "alpharank-rps-",
     "zerosum-",
     "nash-avg-dominated",
+    "elo-",
+    "trueskill-",
     "wilson-",
     "crn",
     "boot-mean",

@@ -3,6 +3,7 @@
 //! worlds, no tables. A method that needs every pairing refuses a game in which one was not played.
 
 pub mod alpha_rank;
+pub mod bradley_terry;
 mod contest;
 pub mod fixation;
 mod linear;

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use palisade_lab::tournament::{Ranking, Solved, rank as lab};
-use palisade_lab::words::{amount, percent};
+use palisade_lab::words::{amount, compact, percent};
 
 use crate::args::Display;
 use crate::exit::Exit;
 use crate::output::{print, print_json};
 use crate::paint::Paint;
 use crate::table::{Align, table, wrapped};
+use crate::tournament::headings;
 use crate::trouble::Trouble;
 
 /// Shares below this are not listed.
@@ -55,21 +56,23 @@ fn full(ranking: &Ranking, paint: Paint, quiet: bool) -> String {
 }
 
 fn payoffs(ranking: &Ranking) -> String {
-    let heads = std::iter::once(("", Align::Name));
-    let heads: Vec<(&str, Align)> =
-        heads.chain(ranking.columns.iter().map(|name| (name.as_str(), Align::Right))).collect();
+    let names: Vec<&str> = ranking.columns.iter().map(String::as_str).collect();
+    let (heads, legend) = headings(&names);
+    let heads: Vec<(&str, Align)> = std::iter::once(("", Align::Name))
+        .chain(heads.iter().map(|head| (head.as_str(), Align::Right)))
+        .collect();
     let rows = ranking.rows.iter().zip(&ranking.cells).map(|(name, cells)| {
         let cell = |cell: &Option<palisade_lab::tournament::CellRow>| {
             cell.as_ref().map_or("n/a".to_owned(), |cell| {
                 let interval = cell.to_row.interval;
                 let interval =
-                    interval.map_or(String::new(), |(low, high)| format!("\n[{}, {}]", amount(low), amount(high)));
-                format!("{}{interval}", amount(cell.to_row.value))
+                    interval.map_or(String::new(), |(low, high)| format!("\n[{}, {}]", compact(low), compact(high)));
+                format!("{}{interval}", compact(cell.to_row.value))
             })
         };
         std::iter::once(name.clone()).chain(cells.iter().map(cell)).collect()
     });
-    table(&heads, rows.collect())
+    table(&heads, rows.collect()) + &legend
 }
 
 fn ratings(ranking: &Ranking) -> String {

@@ -7,7 +7,7 @@ use clap::Args;
 use palisade_agents::{Backend, HostOptions};
 use palisade_lab::matches::Begun;
 use palisade_lab::tournament::{self as lab, Counts, PairingRow, Request, TournamentReport};
-use palisade_lab::words::{amount, counted, percent};
+use palisade_lab::words::{amount, compact, percent};
 
 use crate::args::{Display, backends};
 use crate::exit::Exit;
@@ -179,25 +179,35 @@ fn matrices(report: &TournamentReport, paint: Paint) -> String {
         };
         let place = environment.join(", ");
         text += &format!("{}\n", paint.bold(&format!("{what}, in {}: {place}", report.settlement)));
-        let heads: Vec<&str> = std::iter::once("").chain(names(columns)).collect();
-        let aligned: Vec<(&str, Align)> = heads
-            .iter()
-            .enumerate()
-            .map(|(place, head)| (*head, if place == 0 { Align::Name } else { Align::Right }))
+        let (heads, legend) = headings(&names(columns));
+        let aligned: Vec<(&str, Align)> = std::iter::once(("", Align::Name))
+            .chain(heads.iter().map(|head| (head.as_str(), Align::Right)))
             .collect();
         let lines = names(rows).into_iter().map(|row| {
             std::iter::once(row.to_owned()).chain(names(columns).into_iter().map(|column| cell(row, column))).collect()
         });
-        text += &format!("{}\n", table(&aligned, lines.collect()));
+        text += &format!("{}{legend}\n", table(&aligned, lines.collect()));
     }
     text += "  * the 95 % interval of the mean leaves out 0; n/a: the protocol lacks what the strategy requires\n\n";
     text
 }
 
+/// Headings for columns of these names: letters with a legend where the names would not fit a line.
+pub(crate) fn headings(names: &[&str]) -> (Vec<String>, String) {
+    let width: usize = names.iter().map(|name| name.chars().count().max(14) + 2).sum();
+    if width <= ROOM {
+        return (names.iter().map(|name| (*name).to_owned()).collect(), String::new());
+    }
+    let letter = |place: usize| char::from_u32('A' as u32 + place as u32 % 26).map_or(String::new(), |c| c.to_string());
+    let letters: Vec<String> = (0..names.len()).map(|place| letter(place).repeat(1 + place / 26)).collect();
+    let legend: Vec<String> = letters.iter().zip(names).map(|(letter, name)| format!("{letter} {name}")).collect();
+    (letters, wrapped("  ", &legend.join(" · ")))
+}
+
 fn marked(pairing: &PairingRow) -> String {
     let payoff = &pairing.payoffs[0];
     let is_sure = payoff.interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0);
-    format!("{}{}", amount(payoff.mean), if is_sure { "*" } else { "" })
+    format!("{}{}", compact(payoff.mean), if is_sure { "*" } else { "" })
 }
 
 fn standings(report: &TournamentReport) -> String {
@@ -266,7 +276,7 @@ fn shares(report: &TournamentReport) -> String {
 fn troubles(report: &TournamentReport) -> String {
     let mut text = String::new();
     for trouble in &report.troubles {
-        let count = counted(trouble.count, "match");
+        let count = matches(trouble.count);
         text += &wrapped(&format!("  {} ", trouble.status.word()), &format!("{count}: {}", trouble.message));
         if !trouble.command.is_empty() {
             text += &format!("    reproduce: {}\n", trouble.command);
@@ -275,9 +285,13 @@ fn troubles(report: &TournamentReport) -> String {
     if text.is_empty() { text } else { text + "\n" }
 }
 
+fn matches(count: u64) -> String {
+    if count == 1 { "1 match".to_owned() } else { format!("{} matches", palisade_lab::words::count(count)) }
+}
+
 fn closing(report: &TournamentReport) -> String {
     let Counts { all, done, not_applicable, .. } = report.matches;
-    let mut text = format!("{} of which {done} were played to their end", counted(all, "match"));
+    let mut text = format!("{} of which {done} were played to their end", matches(all));
     if not_applicable > 0 {
         text += &format!(" and {not_applicable} not applicable");
     }

@@ -16,6 +16,17 @@ pub fn amount(value: f64) -> String {
     if size > 0.0 && size < NEGLIGIBLE { small(value) } else { fixed(value, 2) }
 }
 
+/// An amount for a field of a matrix: no more digits than tell it from its neighbors.
+#[must_use]
+pub fn compact(value: f64) -> String {
+    match value.abs() {
+        size if size >= 999_500.0 => format!("{} M", fixed(value / 1e6, 2)),
+        size if size >= 9_999.5 => format!("{} k", fixed(value / 1e3, 0)),
+        size if size >= 100.0 => fixed(value, 0),
+        _ => amount(value),
+    }
+}
+
 /// An amount of the settlement asset, where anything below half a cent is zero.
 #[must_use]
 pub fn money(value: f64) -> String {

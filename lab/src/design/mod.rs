@@ -21,6 +21,6 @@ pub use grid::grid;
 pub use latin::latin;
 pub use range::{Numbers, Range, Scale};
 pub use saltelli::{Role, Saltelli};
-pub use sensitivity::{Bootstrap, Estimate, Sensitivity, Shares, sensitivity};
+pub use sensitivity::{Bootstrap, Sensitivity, Shares, sensitivity};
 pub use sobol::{LONGEST, MOST_AXES, Scramble, sobol};
 pub use space::{Point, Space};

@@ -8,6 +8,8 @@
 use palisade_engine::rng::Streams;
 use serde::{Deserialize, Serialize};
 
+use crate::stats::Estimate;
+
 use super::error::DesignError;
 use super::saltelli::Saltelli;
 use crate::stats::quantile;
@@ -37,25 +39,16 @@ pub struct Sensitivity {
     pub shares: Option<Vec<Shares>>,
 }
 
-/// The indices of an axis.
+/// The indices of an axis, with 95 % percentile intervals over resampled rows, as if these were independent: for a Sobol
+/// sequence, whose rows are more even, often wider than they must be, and blind to what is uneven between single pairs of its
+/// coordinates. There is no interval with fewer than 16 rows, or where more than one in twenty resamples did not vary, as
+/// with an event in a few rows.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Shares {
     /// What it does alone.
     pub first: Estimate,
     /// What it does alone and together with others; more than `first` where it works with others.
     pub total: Estimate,
-}
-
-/// An index and how sure it is.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Estimate {
-    /// The index.
-    pub value: f64,
-    /// Its 95 % percentile interval over resampled rows, as if these were independent: for a Sobol sequence, whose rows are
-    /// more even, often wider than it must be, and blind to what is uneven between single pairs of its coordinates.
-    /// `None` with fewer than 16 rows, or where more than one in twenty resamples did not vary, as with an event in a few
-    /// rows.
-    pub interval: Option<(f64, f64)>,
 }
 
 /// How rows are resampled.

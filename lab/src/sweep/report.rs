@@ -7,7 +7,7 @@ use palisade_engine::frame::{Data, Frame, Item};
 use serde::{Deserialize, Serialize};
 
 use super::Prepared;
-use crate::design::{Bootstrap, Estimate as Share, Sensitivity, sensitivity};
+use crate::design::{Bootstrap, Sensitivity, sensitivity};
 use crate::matches::{Played, Results, Status};
 use crate::report::number;
 use crate::run::RunError;
@@ -194,9 +194,9 @@ impl SweepReport {
 
     /// The indices by path, the largest total one first.
     #[must_use]
-    pub fn owed(&self) -> Vec<(&str, Share, Share)> {
+    pub fn owed(&self) -> Vec<(&str, Estimate, Estimate)> {
         let shares = self.indices.as_ref().and_then(|row| row.sensitivity.shares.as_ref());
-        let mut owed: Vec<(&str, Share, Share)> = shares
+        let mut owed: Vec<(&str, Estimate, Estimate)> = shares
             .into_iter()
             .flat_map(|shares| self.paths.iter().zip(shares))
             .map(|(path, shares)| (path.as_str(), shares.first, shares.total))

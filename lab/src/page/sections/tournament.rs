@@ -4,7 +4,7 @@ use super::super::games::{At, Estimated, Field, curves, estimates, heat};
 use super::super::{Section, Source, Table, TournamentSource, numbers, words};
 use crate::frames::FramesError;
 use crate::tournament::{Counts, PairingRow, Ranking, TournamentReport};
-use crate::words::{amount, counted, percent};
+use crate::words::{amount, compact, count, percent};
 
 fn of(source: &Source) -> Option<&TournamentSource> {
     match source {
@@ -18,8 +18,8 @@ pub(super) fn verdict(source: &Source) -> Result<Option<Section>, FramesError> {
     let Counts { all, done, not_applicable, failed, engine_fault } = report.matches;
     let mut lead = vec![report.verdict.clone()];
     lead.push(format!(
-        "{} from scenario {}: {done} were played to their end, {not_applicable} pairings make no sense, {} failed. All entrants meet the same seeds.",
-        counted(all, "match"),
+        "{} matches from scenario {}: {done} were played to their end, {not_applicable} pairings make no sense, {} failed. All entrants meet the same seeds.",
+        count(all),
         report.scenario,
         failed + engine_fault
     ));
@@ -102,19 +102,9 @@ fn field(pairing: &PairingRow, (row, column): (usize, usize)) -> Field {
         text: match mean {
             _ if pairing.not_applicable => "n/a".to_owned(),
             None => "-".to_owned(),
-            Some(mean) => format!("{}{}", short(mean), if is_sure { "*" } else { "" }),
+            Some(mean) => format!("{}{}", compact(mean), if is_sure { "*" } else { "" }),
         },
         more: interval.map_or(String::new(), |(low, high)| format!("{} to {}", amount(low), amount(high))),
-    }
-}
-
-/// A number that fits a field of a map.
-fn short(value: f64) -> String {
-    let size = value.abs();
-    match size {
-        _ if size >= 1e6 => format!("{:.2} M", value / 1e6),
-        _ if size >= 1e4 => format!("{:.0} k", value / 1e3),
-        _ => amount(value),
     }
 }
 

@@ -58,9 +58,8 @@ fn full(ranking: &Ranking, paint: Paint, quiet: bool) -> String {
 fn payoffs(ranking: &Ranking) -> String {
     let names: Vec<&str> = ranking.columns.iter().map(String::as_str).collect();
     let (heads, legend) = headings(&names);
-    let heads: Vec<(&str, Align)> = std::iter::once(("", Align::Name))
-        .chain(heads.iter().map(|head| (head.as_str(), Align::Right)))
-        .collect();
+    let heads: Vec<(&str, Align)> =
+        std::iter::once(("", Align::Name)).chain(heads.iter().map(|head| (head.as_str(), Align::Right))).collect();
     let rows = ranking.rows.iter().zip(&ranking.cells).map(|(name, cells)| {
         let cell = |cell: &Option<palisade_lab::tournament::CellRow>| {
             cell.as_ref().map_or("n/a".to_owned(), |cell| {
@@ -72,7 +71,7 @@ fn payoffs(ranking: &Ranking) -> String {
         };
         std::iter::once(name.clone()).chain(cells.iter().map(cell)).collect()
     });
-    table(&heads, rows.collect()) + &legend
+    format!("{}{legend}", table(&heads, rows.collect()))
 }
 
 fn ratings(ranking: &Ranking) -> String {
@@ -115,8 +114,8 @@ fn zero_sum(ranking: &Ranking) -> String {
     let Some(found) = &ranking.zero_sum.found else { return not(&ranking.zero_sum) };
     format!(
         "{}{}  value to the rows {} {}; what either side could still gain: {}\n",
-        wrapped("  rows     ", &mix(&ranking.rows, &found.row)),
-        wrapped("  columns  ", &mix(&ranking.columns, &found.column)),
+        wrapped("  rows     ", &mix(&ranking.players, &found.row)),
+        wrapped("  columns  ", &mix(ranking.others(), &found.column)),
         amount(found.value),
         ranking.settlement,
         amount(found.exploitability)
@@ -129,8 +128,11 @@ fn equilibria(ranking: &Ranking) -> String {
     for profile in &found.profiles {
         let worth =
             format!("worth {} to the rows and {} to the columns", amount(profile.to_row), amount(profile.to_column));
-        let sides =
-            format!("{} against {}; {worth}", mix(&ranking.rows, &profile.row), mix(&ranking.columns, &profile.column));
+        let sides = format!(
+            "{} against {}; {worth}",
+            mix(&ranking.players, &profile.row),
+            mix(ranking.others(), &profile.column)
+        );
         text += &wrapped("  ", &sides);
     }
     if found.degenerate {
@@ -141,9 +143,9 @@ fn equilibria(ranking: &Ranking) -> String {
 
 fn evolution(ranking: &Ranking) -> String {
     let Some(found) = &ranking.alpha_rank.found else { return not(&ranking.alpha_rank) };
-    let mut text = wrapped("  alpha-rank  ", &mix(&ranking.rows, &found.shares));
+    let mut text = wrapped("  alpha-rank  ", &mix(&ranking.players, &found.shares));
     if let Some(last) = ranking.replicator.found.as_ref().and_then(|moments| moments.last()) {
-        text += &wrapped("  replicator  ", &mix(&ranking.rows, &last.shares[0]));
+        text += &wrapped("  replicator  ", &mix(&ranking.players, &last.shares[0]));
     }
     text
 }

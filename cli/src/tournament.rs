@@ -20,6 +20,9 @@ use crate::table::{Align, table, wrapped};
 use crate::trouble::Trouble;
 use crate::watch::MatchOnlooker;
 
+/// What the names of columns may take of a line.
+const ROOM: usize = 72;
+
 #[derive(Args, Debug)]
 #[command(
     after_help = "A folder holds every match as soon as it has ended: killed at any moment, the same command with --resume \
@@ -180,9 +183,8 @@ fn matrices(report: &TournamentReport, paint: Paint) -> String {
         let place = environment.join(", ");
         text += &format!("{}\n", paint.bold(&format!("{what}, in {}: {place}", report.settlement)));
         let (heads, legend) = headings(&names(columns));
-        let aligned: Vec<(&str, Align)> = std::iter::once(("", Align::Name))
-            .chain(heads.iter().map(|head| (head.as_str(), Align::Right)))
-            .collect();
+        let aligned: Vec<(&str, Align)> =
+            std::iter::once(("", Align::Name)).chain(heads.iter().map(|head| (head.as_str(), Align::Right))).collect();
         let lines = names(rows).into_iter().map(|row| {
             std::iter::once(row.to_owned()).chain(names(columns).into_iter().map(|column| cell(row, column))).collect()
         });

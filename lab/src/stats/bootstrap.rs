@@ -2,7 +2,7 @@
 //! 1993, percentile method). With few values they are too narrow: about 90 % at ten.
 
 use palisade_engine::rng::{Stream, Streams};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{mean, quantile};
 
@@ -26,9 +26,10 @@ impl Default for Draws {
 }
 
 /// A figure and its 95 % interval.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Estimate {
     /// The figure.
+    #[serde(deserialize_with = "crate::report::number")]
     pub value: f64,
     /// Its interval, where there is enough to say how sure it is.
     pub interval: Option<(f64, f64)>,

@@ -37,7 +37,9 @@ pub struct Ranking {
     pub columns: Vec<String>,
     /// What every row against every column is worth; none where nothing was played.
     pub cells: Vec<Vec<Option<CellRow>>>,
-    /// Everyone who is rated: rows, then columns that are not among them.
+    /// The rows that met every column, among which equilibria are looked for.
+    pub players: Vec<String>,
+    /// Everyone who is rated, for having met somebody: rows, then columns that are not among them.
     pub entrants: Vec<String>,
     /// Contests behind ratings.
     pub contests: usize,
@@ -56,6 +58,12 @@ pub struct Ranking {
 }
 
 impl Ranking {
+    /// Who the players of equilibria meet: all columns, or of equals themselves.
+    #[must_use]
+    pub fn others(&self) -> &[String] {
+        if self.format == "attack" { &self.columns } else { &self.players }
+    }
+
     /// Entrants by falling strength, where that is known; by falling Elo rating otherwise.
     #[must_use]
     pub fn order(&self) -> Vec<usize> {
@@ -202,14 +210,19 @@ fn ranking(report: &TournamentReport, matrix: &Matrix, bouts: &[Bout], is_attack
         let to_row = matrix.mean(Side::Row, row, column, &draws)?;
         Some(CellRow { n: cell.to_row.len(), to_row, to_column: matrix.mean(Side::Column, row, column, &draws) })
     };
-    let mut entrants = rows.clone();
-    entrants.extend(columns.iter().filter(|name| !rows.contains(name)).cloned());
+    let met_rows = rows.iter().enumerate().filter(|(row, _)| bouts.iter().any(|bout| bout.row == *row));
+    let mut entrants: Vec<String> = met_rows.map(|(_, name)| name.clone()).collect();
+    let met_columns = columns.iter().enumerate().filter(|(column, _)| bouts.iter().any(|bout| bout.column == *column));
+    entrants.extend(met_columns.map(|(_, name)| name.clone()).filter(|name| !rows.contains(name)));
+    let game = among_equals(matrix, is_attack);
+    let players = game.as_ref().map(|game| game.rows().to_vec()).unwrap_or_default();
     let contests = contests(bouts, (&rows, &columns), &entrants, is_attack);
     let rate = |system: &ratings::RatingSystem| {
         let ratings = system.rate(entrants.len(), &contests).ok()?;
         Some(SystemRow { name: system.name, doc: system.doc, ratings })
     };
-    let (to_rows, to_columns) = (matrix.payoffs(Side::Row), matrix.payoffs(Side::Column));
+    let of_side = |side: Side| game.clone().and_then(|game| game.payoffs(side));
+    let (to_rows, to_columns) = (of_side(Side::Row), of_side(Side::Column));
     let equals = if is_attack { None } else { Some(symmetric(&to_rows, &to_columns)) };
     let unlike = "attackers and protocols are not of one population";
     let of_equals = |payoffs: &Option<Result<Payoffs, GameError>>| payoffs.clone();
@@ -237,8 +250,30 @@ fn ranking(report: &TournamentReport, matrix: &Matrix, bouts: &[Bout], is_attack
         contests: contests.len(),
         rows,
         columns,
+        players,
         entrants,
     }
+}
+
+/// The part of a game in which nothing is missing: rows that met every column, of equals those that met each other.
+fn among_equals(matrix: &Matrix, is_attack: bool) -> Result<Matrix, GameError> {
+    let (rows, columns) = (matrix.rows(), matrix.columns());
+    let has_played = |row: usize, column: usize| matrix.cell(row, column).is_some();
+    let columns_in: Vec<usize> =
+        (0..columns.len()).filter(|column| (0..rows.len()).any(|row| has_played(row, *column))).collect();
+    let rows_in: Vec<usize> =
+        (0..rows.len()).filter(|row| columns_in.iter().all(|column| has_played(*row, *column))).collect();
+    let columns_in = if is_attack { columns_in } else { rows_in.clone() };
+    let names = |all: &[String], places: &[usize]| places.iter().map(|place| all[*place].clone()).collect();
+    let mut part = Matrix::new(names(rows, &rows_in), names(columns, &columns_in), Replicates::Independent)?;
+    for (new_row, row) in rows_in.iter().enumerate() {
+        for (new_column, column) in columns_in.iter().enumerate() {
+            if let Some(cell) = matrix.cell(*row, *column) {
+                part.enter(new_row, new_column, cell.clone())?;
+            }
+        }
+    }
+    Ok(part)
 }
 
 /// Who won: an attacker that gains, a protocol that lets none gain, or of two the one whose agents gained more. Matches

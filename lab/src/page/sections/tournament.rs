@@ -155,7 +155,7 @@ pub(super) fn equilibria(source: &Source) -> Result<Option<Section>, FramesError
             amount(found.value),
             ranking.settlement
         ));
-        let rows = mixed("rows", &ranking.rows, &found.row).chain(mixed("columns", &ranking.columns, &found.column));
+        let rows = mixed("rows", &ranking.players, &found.row).chain(mixed("columns", ranking.others(), &found.column));
         let heads = vec![words("side"), words("plays"), numbers("share")];
         tables.push(Table { caption: "Equilibrium of the zero-sum game".into(), heads, rows: rows.collect() });
     }
@@ -166,8 +166,8 @@ pub(super) fn equilibria(source: &Source) -> Result<Option<Section>, FramesError
         };
         let rows = found.profiles.iter().map(|profile| {
             vec![
-                mix(&ranking.rows, &profile.row),
-                mix(&ranking.columns, &profile.column),
+                mix(&ranking.players, &profile.row),
+                mix(ranking.others(), &profile.column),
                 amount(profile.to_row),
                 amount(profile.to_column),
             ]
@@ -189,7 +189,7 @@ pub(super) fn evolution(source: &Source) -> Result<Option<Section>, FramesError>
     let Some(TournamentSource { ranking: Some(ranking), .. }) = of(source) else { return Ok(None) };
     let Some(found) = &ranking.alpha_rank.found else { return Ok(None) };
     let bars: Vec<(String, f64)> =
-        found.ranking.iter().map(|place| (ranking.rows[*place].clone(), found.shares[*place])).collect();
+        found.ranking.iter().map(|place| (ranking.players[*place].clone(), found.shares[*place])).collect();
     let caption = "Share of time that a population of 50, which imitates what earns more, spends at each strategy.";
     let mut charts = vec![super::super::chart::bars("alpha-rank", ("Alpha-rank", caption), "share of time", &bars)];
     charts.extend(trajectory(ranking));
@@ -205,7 +205,7 @@ fn trajectory(ranking: &Ranking) -> Option<super::super::Chart> {
     let points: Vec<At> = moments
         .iter()
         .flat_map(|moment| {
-            ranking.rows.iter().zip(&moment.shares[0]).map(|(name, share)| At {
+            ranking.players.iter().zip(&moment.shares[0]).map(|(name, share)| At {
                 x: moment.time,
                 value: *share,
                 interval: None,

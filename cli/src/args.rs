@@ -317,7 +317,7 @@ impl Inputs {
 }
 
 /// What all `--record` ask for together.
-fn recording(words: &[String]) -> Result<Recording, Trouble> {
+pub(crate) fn recording(words: &[String]) -> Result<Recording, Trouble> {
     let mut all = Recording::default();
     for word in words {
         let RecordWord(Recording { every, positions, trades, reports }) = word.parse()?;

@@ -8,7 +8,7 @@ use clap::Args;
 use palisade_agents::HostOptions;
 use palisade_lab::matches::{How, Isolation, serve as play};
 
-use crate::args::cores;
+use crate::args::{cores, recording};
 use crate::exit::Exit;
 use crate::memory;
 use crate::trouble::Trouble;
@@ -27,6 +27,10 @@ pub(crate) struct HowArgs {
     /// Play one part of several, such as 2/8; `palisade merge` brings them together
     #[arg(long, value_name = "I/N", value_parser = shard, requires = "out")]
     shard: Option<(u32, u32)>,
+    /// Write full tables of all matches too, each played once more for that; thinned, and with more tables, as in
+    /// `palisade run`: every=N,tables=positions,…
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "every=1", requires = "out")]
+    record: Option<String>,
     /// Play matches in processes of their own, each held to a limit of memory: for scripts that nobody vouches for
     #[arg(long)]
     isolate: bool,
@@ -63,6 +67,7 @@ impl HowArgs {
             out: self.out.clone(),
             goes_on: self.resume,
             shard: self.shard,
+            record: self.record.as_ref().map(|word| recording(std::slice::from_ref(word))).transpose()?,
             jobs: self.jobs.map_or_else(cores, usize::from),
             isolation: self.isolate.then(|| self.isolation()).transpose()?,
         })

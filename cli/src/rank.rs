@@ -115,7 +115,7 @@ fn zero_sum(ranking: &Ranking) -> String {
     format!(
         "{}{}  value to the rows {} {}; what either side could still gain: {}\n",
         wrapped("  rows     ", &mix(&ranking.players, &found.row)),
-        wrapped("  columns  ", &mix(ranking.others(), &found.column)),
+        wrapped("  columns  ", &mix(&ranking.others, &found.column)),
         amount(found.value),
         ranking.settlement,
         amount(found.exploitability)
@@ -131,7 +131,7 @@ fn equilibria(ranking: &Ranking) -> String {
         let sides = format!(
             "{} against {}; {worth}",
             mix(&ranking.players, &profile.row),
-            mix(ranking.others(), &profile.column)
+            mix(&ranking.others, &profile.column)
         );
         text += &wrapped("  ", &sides);
     }

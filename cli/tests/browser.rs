@@ -46,6 +46,16 @@ const TELL: &str = r#"<script>
 })();
 </script>"#;
 
+/// A population that is quickly played.
+const CROWD: &str = r#"(
+tournament: 1, name: "crowd", summary: "a short ecology", scenario: "trading_floor",
+play: Population(
+    seat: "population.crowd",
+    entrants: [Strategy("noise"), Strategy("trend"), Strategy("mean_reversion")],
+    generations: 3, selection: 5.0, floor: 0.01,
+),
+)"#;
+
 fn chromium() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("PALISADE_CHROMIUM") {
         return Some(named.into());
@@ -102,7 +112,18 @@ fn every_chart_is_drawn_nothing_overflows_and_nothing_is_fetched() {
         folder,
         &["compare", "thin_market", "--with", with, "--seeds", "3", "--steps", "240", "--out", "compared", "--quiet"],
     );
-    for (name, charts) in [("attacked", 8), ("voted", 6), ("compared", 4)] {
+    let small = ["--steps", "60", "--replicates", "3", "--quiet", "--out"];
+    let many = |command: &[&str], name: &str| palisade(folder, &[command, &small, &[name]].concat());
+    many(&["tournament", "attackers_vs_defences"], "attacks");
+    many(&["tournament", "oracle_games"], "pairs");
+    fs::write(folder.join("crowd.ron"), CROWD).unwrap();
+    many(&["tournament", "crowd.ron"], "crowd");
+    let axes =
+        ["--vary", "protocol.markets.THIN-PERP.imr=0.1..0.5", "--vary", "market.venues.THIN/USD.depth=1e5..1e6:log"];
+    many(&[&["sweep", "thin_market", "--indices", "16"][..], &axes].concat(), "indices");
+    many(&["sweep", "thin_market", "--vary", "protocol.markets.THIN-PERP.imr=0.1..0.5/5"], "curve");
+    let many = [("attacks", 3), ("pairs", 6), ("crowd", 1), ("indices", 2), ("curve", 1)];
+    for (name, charts) in [("attacked", 8), ("voted", 6), ("compared", 4)].into_iter().chain(many) {
         palisade(folder, &["report", name]);
         for width in [1280, 390] {
             let told = told(&chromium, folder, &format!("{name}.html"), width);

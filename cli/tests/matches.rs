@@ -93,6 +93,23 @@ fn a_tournament_is_played_ranked_asked_and_shown() {
 }
 
 #[test]
+fn matches_are_recorded_in_full_where_that_is_asked_for() {
+    let folder = TempDir::new().expect("a folder");
+    small(folder.path());
+    printed(folder.path(), &["tournament", "small.ron", "--out", "t", "--record", "every=10,tables=trades"]);
+    let count = |sql: &str| {
+        let asked = printed(folder.path(), &["query", "t", sql, "--format", "csv"]);
+        asked.lines().nth(1).and_then(|line| line.parse::<f64>().ok()).expect("a number")
+    };
+    assert_eq!(count("SELECT COUNT(DISTINCT run) AS n FROM world"), 24.0);
+    assert_eq!(count("SELECT COUNT(*) AS n FROM world"), 24.0 * 5.0, "steps 0, 10, 20, 30 and the last, 39");
+    assert!(count("SELECT COUNT(*) AS n FROM trades") > 0.0);
+    let joined = "SELECT MAX(ABS(w.withdrawn - m.withdrawn)) AS d FROM world w JOIN matches m ON w.run = m.run WHERE w.step = 39";
+    let parts = fs::read_dir(folder.path().join("t/world")).expect("a folder").count();
+    assert_eq!((count(joined), parts), (0.0, 1), "one file, and its last rows are what the matches ended with");
+}
+
+#[test]
 fn what_is_wrong_with_a_tournament_is_said_with_its_place() {
     let folder = TempDir::new().expect("a folder");
     for (from, to, expected) in [

@@ -99,6 +99,22 @@ impl Frame {
         std::mem::replace(self, Self { columns: empty, ..Self::new(self.table, self.doc) })
     }
 
+    /// Adds the rows of a frame of the same table.
+    ///
+    /// # Panics
+    /// `Invariant:` when its columns differ.
+    pub fn append(&mut self, rows: &Self) {
+        for (to, from) in self.columns.iter_mut().zip(&rows.columns) {
+            match (&mut to.data, &from.data) {
+                (Data::Int(to), Data::Int(from)) => to.extend(from),
+                (Data::Float(to), Data::Float(from)) => to.extend(from),
+                (Data::Flag(to), Data::Flag(from)) => to.extend(from),
+                (Data::Text(to), Data::Text(from)) => to.extend(from.iter().cloned()),
+                (to, from) => panic!("Invariant: rows of one table differ: {to:?} and {from:?}"),
+            }
+        }
+    }
+
     /// The rows whose places are kept.
     #[must_use]
     pub fn filtered(&self, keep: impl Fn(usize) -> bool) -> Self {

@@ -139,11 +139,12 @@ impl Model {
         self.points.iter().enumerate().map(pair).sum::<f64>() + strengths.iter().map(prior).sum::<f64>()
     }
 
-    /// The gradient of the log-likelihood, and Fisher's information with 1 added everywhere: what a common shift of all
-    /// strengths does is left to [`centered`].
+    /// The gradient of the log-likelihood, and Fisher's information. Where a common shift of all strengths changes nothing, 1
+    /// is added everywhere, and what a shift does is left to [`centered`].
     fn slope(&self, strengths: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let n = self.n;
-        let (mut gradient, mut information) = (vec![0.0; n], vec![1.0; n * n]);
+        let shift = if self.prior > 0.0 { 0.0 } else { 1.0 };
+        let (mut gradient, mut information) = (vec![0.0; n], vec![shift; n * n]);
         for one in 0..n {
             let chance = logistic(strengths[one]);
             gradient[one] += self.prior * (0.5 - chance);

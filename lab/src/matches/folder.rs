@@ -195,6 +195,18 @@ impl MatchFolder {
         self.disk.replace(&path, bytes).map_err(|error| failed(&path, &error))
     }
 
+    /// Puts a file that was finished aside in its place, durably.
+    pub(super) fn put(&self, from: &Path, name: &str) -> Result<(), RunError> {
+        let path = self.path.join(name);
+        let file = File::open(from).map_err(|error| failed(from, &error))?;
+        let put = self.disk.sync(&file).and_then(|()| self.disk.rename(from, &path));
+        put.and_then(|()| self.disk.sync_folder(&path)).map_err(|error| failed(&path, &error))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes the tables of all that is in the journals, a file beside them with what was made of it, and the manifest.
     pub(crate) fn tabulate(&self, plan: &Plan, made: &table::Made<'_>) -> Result<(), RunError> {
         self.sync()?;

@@ -9,6 +9,7 @@ mod isolate;
 mod journal;
 mod play;
 mod player;
+mod record;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -23,8 +24,11 @@ pub(crate) use self::folder::gather;
 pub use self::folder::{Begun, MatchFolder};
 pub use self::isolate::{IsolateError, Isolation, serve};
 pub(crate) use self::play::{Axis, Plan, Played, carry_out, replay};
+pub(crate) use self::record::Recorded;
 pub(crate) use self::table::Made;
 use crate::load::RunRequest;
+use crate::recording::Recording;
+use crate::run::Watch;
 
 /// How and where matches are played.
 #[derive(Clone, Debug, Default)]
@@ -37,8 +41,17 @@ pub struct How {
     pub shard: Option<(u32, u32)>,
     /// Matches at the same time.
     pub jobs: usize,
+    /// Whether full tables of all matches are written too, and what of them.
+    pub record: Option<Recording>,
     /// Whether matches are played by processes of their own, and how these are held.
     pub isolation: Option<Isolation>,
+}
+
+impl How {
+    /// How matches are recorded in full, where they are.
+    pub(crate) fn recorded<'a>(&self, watch: &'a dyn Watch) -> Option<Recorded<'a>> {
+        self.record.map(|recording| Recorded { recording, jobs: self.jobs, watch })
+    }
 }
 
 /// What worlds are made of: one of everything that is crossed.

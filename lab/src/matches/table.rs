@@ -9,10 +9,11 @@ use palisade_engine::frame::{Data, Frame, Item};
 use super::folder::MatchFolder;
 use super::play::{Axis, Plan};
 use super::player::command;
+use super::record::{Recorded, record};
 use super::{Entry, Pairing, key, seed};
 use crate::recording::Format;
 use crate::run::RunError;
-use crate::store::{Manifest, SCHEMA, TableNote, Written, encode};
+use crate::store::{Manifest, ManyTables, SCHEMA, TableNote, Written, encode};
 
 /// Rows of a part.
 const PART: usize = 16_384;
@@ -26,6 +27,8 @@ pub(crate) struct Made<'a> {
     pub(crate) files: &'a [(&'a str, String)],
     /// More tables.
     pub(crate) tables: Vec<Frame>,
+    /// How matches are recorded in full, where they are.
+    pub(crate) recorded: Option<Recorded<'a>>,
 }
 
 /// Where the rows come from, in their order.
@@ -36,13 +39,40 @@ pub(super) fn write(folder: &MatchFolder, plan: &Plan, made: &Made<'_>, rows: Ro
     let mut written = Parts { folder, plan, files: Vec::new(), notes: BTreeMap::new() };
     let mut matches = layout(plan);
     written.note(&matches);
-    let mut part = 0;
-    while let Some(entry) = rows()? {
-        matches.push(&row(plan, made.pairings, &entry));
+    let digest = blake3::Hash::from(plan.digest).to_hex().to_string();
+    let mut many =
+        made.recorded.map(|recorded| (ManyTables::new(folder.path(), recorded.recording, &digest), recorded));
+    let (mut part, mut run, mut waiting) = (0, 0, Vec::new());
+    loop {
+        let entry = rows()?;
+        let is_last = entry.is_none();
+        if let Some(entry) = entry {
+            matches.push(&row(plan, made.pairings, (&entry, run + waiting.len())));
+            waiting.push(entry);
+        }
+        if waiting.len() == PART || is_last {
+            if let Some((tables, recorded)) = &mut many {
+                let first = u32::try_from(run).unwrap_or(u32::MAX);
+                record(tables, (&waiting, first), made.pairings, recorded)?;
+            }
+            run += waiting.len();
+            waiting.clear();
+        }
+        if is_last {
+            break;
+        }
         if matches.rows() == PART {
             written.put(part, &matches.take())?;
             part += 1;
         }
+    }
+    if let Some((tables, _)) = many {
+        let (files, notes) = tables.finish()?;
+        for (from, file) in files {
+            folder.put(&from, &file.path)?;
+            written.files.push(file);
+        }
+        written.notes.extend(notes);
     }
     if matches.rows() > 0 || part == 0 {
         written.put(part, &matches)?;
@@ -126,6 +156,7 @@ fn item(axis: &Axis, label: &str) -> Item {
 /// The table `matches` without rows.
 fn layout(plan: &Plan) -> Frame {
     let mut frame = Frame::new("matches", "One match: a world with what was paired in it.")
+        .with("run", "", "Place of the match, by which its recorded tables name it.", Data::Int(Vec::new()))
         .with("match", "", "Key that stays when other matches come or go.", Data::Text(Vec::new()))
         .with("round", "", "Round of the schedule, from 0.", Data::Int(Vec::new()))
         .with("pairing", "", "Row of `pairings`, from 0.", Data::Int(Vec::new()));
@@ -148,11 +179,12 @@ fn layout(plan: &Plan) -> Frame {
     )
 }
 
-fn row(plan: &Plan, pairings: &[Pairing], entry: &Entry) -> Vec<Item> {
+fn row(plan: &Plan, pairings: &[Pairing], (entry, run): (&Entry, usize)) -> Vec<Item> {
     let text = |text: &str| Item::Text(Arc::from(text));
     let Entry { order, .. } = entry;
     let labels = pairings.get(order.pairing as usize).map_or(&[][..], |pairing| pairing.labels.as_slice());
     let mut row = vec![
+        Item::Int(i64::try_from(run).unwrap_or(i64::MAX)),
         text(&key(&plan.axes, labels, order.replicate)),
         Item::Int(order.round.into()),
         Item::Int(order.pairing.into()),

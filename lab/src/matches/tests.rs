@@ -98,6 +98,7 @@ fn run(disk: Disk, out: &Path, (plan, jobs): (&Plan, usize), toy: &Toy) -> Resul
         complete: !played.interrupted,
         files: &[("toy.json", format!("{{\"matches\": {}}}\n", played.matches))],
         tables: Vec::new(),
+        recorded: None,
     };
     folder.tabulate(plan, &made)?;
     Ok(told)
@@ -250,7 +251,13 @@ fn shards_together_are_the_whole() {
         let played = play(&mut schedule, &playing, Some(&mut matches))?;
         if !played.interrupted {
             let files = [("toy.json", format!("{{\"matches\": {}}}\n", played.matches))];
-            let made = Made { pairings: schedule.pairings(), complete: true, files: &files, tables: Vec::new() };
+            let made = Made {
+                pairings: schedule.pairings(),
+                complete: true,
+                files: &files,
+                tables: Vec::new(),
+                recorded: None,
+            };
             matches.tabulate(&plan(None), &made)?;
             drop(matches);
             gathered.put()?;

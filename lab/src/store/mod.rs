@@ -2,6 +2,7 @@
 //! rename when all is there. Equal runs give equal bytes, whatever the number of threads.
 
 mod manifest;
+mod many;
 
 #[cfg(not(feature = "parquet"))]
 #[path = "absent.rs"]
@@ -18,6 +19,7 @@ use palisade_engine::frame::Frame;
 use palisade_engine::probe::STEP_TABLES;
 
 pub use self::manifest::{ColumnKind, ColumnNote, Manifest, TableNote, Written};
+pub(crate) use self::many::ManyTables;
 use self::table::Table;
 use crate::folder::{FolderError, NewFolder};
 use crate::load::{Loaded, RunRequest};
@@ -107,21 +109,35 @@ impl From<FolderError> for RunError {
     }
 }
 
+/// The digest and the size of a file.
+fn digest_of(path: &Path) -> Result<(String, u64), RunError> {
+    let mut hasher = blake3::Hasher::new();
+    let bytes = fs::File::open(path).and_then(|mut file| std::io::copy(&mut file, &mut hasher));
+    let bytes = bytes.map_err(|error| wrong(path, error))?;
+    Ok((hasher.finalize().to_hex().to_string(), bytes))
+}
+
 fn wrong(path: &Path, what: impl std::fmt::Display) -> RunError {
     RunError::Output(format!("{}: {what}", path.display()))
+}
+
+/// Of a table per step, the rows of every so many steps and of the last; `None` where all rows are kept.
+fn thinned(frame: &Frame, every: u64, last: u64) -> Option<Frame> {
+    if every <= 1 || !STEP_TABLES.iter().any(|(_, table, ..)| *table == frame.table) {
+        return None;
+    }
+    let steps = frame.ints("step");
+    let is_kept = |step: u64| step.is_multiple_of(every) || step == last;
+    Some(frame.filtered(|row| is_kept(steps[row].unsigned_abs())))
 }
 
 impl WorldTables<'_> {
     /// Adds rows to their table: of a table per step, those of the steps that are recorded, the last one among them.
     pub(crate) fn add(&mut self, frame: &Frame) -> Result<(), RunError> {
-        let every = self.store.record.recording.every;
-        if every > 1 && STEP_TABLES.iter().any(|(_, table, ..)| *table == frame.table) {
-            let steps = frame.ints("step");
-            let last = self.store.last_step;
-            let is_kept = |step: u64| step.is_multiple_of(every) || step == last;
-            return self.put(&frame.filtered(|row| is_kept(steps[row].unsigned_abs())));
+        match thinned(frame, self.store.record.recording.every, self.store.last_step) {
+            Some(kept) => self.put(&kept),
+            None => self.put(frame),
         }
-        self.put(frame)
     }
 
     fn put(&mut self, frame: &Frame) -> Result<(), RunError> {
@@ -173,11 +189,8 @@ impl WorldTables<'_> {
         let parts: Vec<String> = self.tables.keys().map(|name| self.file_of(name)).collect();
         for (table, path) in self.tables.into_values().zip(parts) {
             let rows = table.finish().map_err(|error| wrong(self.store.folder.target(), error))?;
-            let file = self.store.folder.path().join(&path);
-            let mut hasher = blake3::Hasher::new();
-            let bytes = fs::File::open(&file).and_then(|mut file| std::io::copy(&mut file, &mut hasher));
-            let bytes = bytes.map_err(|error| wrong(&file, error))?;
-            written.push(Written { path, blake3: hasher.finalize().to_hex().to_string(), bytes, rows });
+            let (blake3, bytes) = digest_of(&self.store.folder.path().join(&path))?;
+            written.push(Written { path, blake3, bytes, rows });
         }
         Ok(written)
     }

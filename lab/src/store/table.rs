@@ -54,11 +54,16 @@ impl Table {
         })
     }
 
+    /// Begins the rows of another world, in a row group of their own.
+    pub(super) fn turn_to(&mut self, key: (u32, u64)) -> Result<(), String> {
+        self.flush()?;
+        self.key = Some(key);
+        Ok(())
+    }
+
     /// Adds rows, which must be of the same columns.
     pub(super) fn add(&mut self, frame: &Frame) -> Result<(), String> {
-        for (to, from) in self.waiting.columns.iter_mut().zip(&frame.columns) {
-            append(&mut to.data, &from.data);
-        }
+        self.waiting.append(frame);
         if self.waiting.rows() >= GROUP { self.flush() } else { Ok(()) }
     }
 
@@ -124,16 +129,6 @@ impl<W: Write> Sink<W> {
             Self::Csv(writer) => writer.finish(),
             Self::Ipc(writer) => writer.finish(),
         }
-    }
-}
-
-fn append(to: &mut Data, from: &Data) {
-    match (to, from) {
-        (Data::Int(to), Data::Int(from)) => to.extend(from),
-        (Data::Float(to), Data::Float(from)) => to.extend(from),
-        (Data::Flag(to), Data::Flag(from)) => to.extend(from),
-        (Data::Text(to), Data::Text(from)) => to.extend(from.iter().cloned()),
-        (to, from) => panic!("Invariant: rows of one table differ: {to:?} and {from:?}"),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::command;
 use crate::design::{DesignError, Point, Saltelli, Scramble, Space, grid, latin, sobol};
 use crate::load::{LoadError, Loaded, RunRequest, load};
 use crate::matches::{
-    Axis, Cross, How, Made, MatchFolder, Pairing, Payoff, Plan, Replicates, carry_out, gather, replay,
+    Axis, Cross, How, Made, MatchFolder, Pairing, Payoff, Plan, Recorded, Replicates, carry_out, gather, replay,
 };
 use crate::run::{RunError, Watch};
 use crate::source::Override;
@@ -142,7 +142,7 @@ pub fn sweep(request: &Request, watch: &dyn Watch) -> Result<SweepReport, RunErr
     let notes = folder.as_ref().map(|folder| folder.told().to_vec()).unwrap_or_default();
     let report = SweepReport::of(&prepared, &played, request.how.out.as_deref(), notes)?;
     if let Some(folder) = folder {
-        tabulate(&folder, &prepared, &report)?;
+        tabulate(&folder, &prepared, &report, request.how.recorded(watch))?;
     }
     Ok(report)
 }
@@ -158,18 +158,23 @@ pub fn merge(shards: &[PathBuf], target: &Path, watch: &dyn Watch) -> Result<Swe
     let mut prepared = prepare(&options.request(folder.path())?)?;
     let (played, matches) = replay(&prepared.plan, &mut prepared.cross, (folder.path(), &begun), watch)?;
     let report = SweepReport::of(&prepared, &played, Some(target), Vec::new())?;
-    tabulate(&matches, &prepared, &report)?;
+    tabulate(&matches, &prepared, &report, None)?;
     drop(matches);
     folder.put()?;
     Ok(report)
 }
 
-fn tabulate(folder: &MatchFolder, prepared: &Prepared, report: &SweepReport) -> Result<(), RunError> {
+fn tabulate(
+    folder: &MatchFolder,
+    prepared: &Prepared,
+    report: &SweepReport,
+    recorded: Option<Recorded<'_>>,
+) -> Result<(), RunError> {
     let text = serde_json::to_string_pretty(&SweepReport { out: None, notes: Vec::new(), ..report.clone() });
     let text = text.map_err(|error| RunError::Output(error.to_string()))? + "\n";
     let complete = report.complete && prepared.plan.shard.is_none();
     let tables = vec![report.table()];
-    let made = Made { pairings: &prepared.cross.pairings, complete, files: &[(FILE, text)], tables };
+    let made = Made { pairings: &prepared.cross.pairings, complete, files: &[(FILE, text)], tables, recorded };
     folder.tabulate(&prepared.plan, &made)
 }
 

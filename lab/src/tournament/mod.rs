@@ -26,7 +26,8 @@ pub use self::report::{Counts, PairingRow, PayoffRow, Standing, TournamentReport
 use crate::command;
 use crate::load::{LoadError, Loaded, RunRequest, load};
 use crate::matches::{
-    Axis, Cross, How, Made, MatchFolder, Pairing, Payoff, Plan, Replicates, Schedule, carry_out, gather, replay,
+    Axis, Cross, How, Made, MatchFolder, Pairing, Payoff, Plan, Recorded, Replicates, Schedule, carry_out, gather,
+    replay,
 };
 use crate::run::{RunError, Watch};
 use crate::source::{Document, Override};
@@ -128,7 +129,7 @@ pub fn tournament(request: &Request, watch: &dyn Watch) -> Result<TournamentRepo
     let notes = folder.as_ref().map(|folder| folder.told().to_vec()).unwrap_or_default();
     let report = TournamentReport::of(&mut prepared, &played, request.how.out.as_deref(), notes);
     if let Some(folder) = folder {
-        tabulate(&folder, &mut prepared, &report)?;
+        tabulate(&folder, &mut prepared, &report, request.how.recorded(watch))?;
     }
     Ok(report)
 }
@@ -145,18 +146,23 @@ pub fn merge(shards: &[PathBuf], target: &Path, watch: &dyn Watch) -> Result<Tou
     let plan = prepared.plan.clone();
     let (played, matches) = replay(&plan, prepared.schedule.schedule(), (folder.path(), &begun), watch)?;
     let report = TournamentReport::of(&mut prepared, &played, Some(target), Vec::new());
-    tabulate(&matches, &mut prepared, &report)?;
+    tabulate(&matches, &mut prepared, &report, None)?;
     drop(matches);
     folder.put()?;
     Ok(report)
 }
 
-fn tabulate(folder: &MatchFolder, prepared: &mut Prepared, report: &TournamentReport) -> Result<(), RunError> {
+fn tabulate(
+    folder: &MatchFolder,
+    prepared: &mut Prepared,
+    report: &TournamentReport,
+    recorded: Option<Recorded<'_>>,
+) -> Result<(), RunError> {
     let text = serde_json::to_string_pretty(&TournamentReport { out: None, notes: Vec::new(), ..report.clone() });
     let text = text.map_err(|error| RunError::Output(error.to_string()))? + "\n";
     let complete = report.complete && prepared.plan.shard.is_none();
     let pairings = prepared.schedule.schedule().pairings().to_vec();
-    let made = Made { pairings: &pairings, complete, files: &[(FILE, text)], tables: report.tables() };
+    let made = Made { pairings: &pairings, complete, files: &[(FILE, text)], tables: report.tables(), recorded };
     folder.tabulate(&prepared.plan, &made)
 }
 

@@ -39,6 +39,8 @@ pub struct Ranking {
     pub cells: Vec<Vec<Option<CellRow>>>,
     /// The rows that met every column, among which equilibria are looked for.
     pub players: Vec<String>,
+    /// The columns they met, or of equals themselves.
+    pub others: Vec<String>,
     /// Everyone who is rated, for having met somebody: rows, then columns that are not among them.
     pub entrants: Vec<String>,
     /// Contests behind ratings.
@@ -58,12 +60,6 @@ pub struct Ranking {
 }
 
 impl Ranking {
-    /// Who the players of equilibria meet: all columns, or of equals themselves.
-    #[must_use]
-    pub fn others(&self) -> &[String] {
-        if self.format == "attack" { &self.columns } else { &self.players }
-    }
-
     /// Entrants by falling strength, where that is known; by falling Elo rating otherwise.
     #[must_use]
     pub fn order(&self) -> Vec<usize> {
@@ -216,6 +212,7 @@ fn ranking(report: &TournamentReport, matrix: &Matrix, bouts: &[Bout], is_attack
     entrants.extend(met_columns.map(|(_, name)| name.clone()).filter(|name| !rows.contains(name)));
     let game = among_equals(matrix, is_attack);
     let players = game.as_ref().map(|game| game.rows().to_vec()).unwrap_or_default();
+    let others = game.as_ref().map(|game| game.columns().to_vec()).unwrap_or_default();
     let contests = contests(bouts, (&rows, &columns), &entrants, is_attack);
     let rate = |system: &ratings::RatingSystem| {
         let ratings = system.rate(entrants.len(), &contests).ok()?;
@@ -251,6 +248,7 @@ fn ranking(report: &TournamentReport, matrix: &Matrix, bouts: &[Bout], is_attack
         rows,
         columns,
         players,
+        others,
         entrants,
     }
 }

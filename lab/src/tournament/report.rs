@@ -120,6 +120,8 @@ pub struct Standing {
     pub mean: f64,
     /// The 95 % interval of that mean over replicates, which share their seeds, by Student's t.
     pub interval: Option<(f64, f64)>,
+    /// The 95 % interval of how far it is behind the first, over replicates, by Student's t.
+    pub behind: Option<(f64, f64)>,
     /// The best pairing.
     #[serde(deserialize_with = "number")]
     pub best: f64,
@@ -334,15 +336,21 @@ fn parts(schedule: &Format, pairings: &[Pairing]) -> BTreeMap<String, Vec<(usize
 }
 
 fn standings(schedule: &Format, pairings: &[Pairing], results: &Results) -> Vec<Standing> {
-    let mut standings: Vec<Standing> =
+    let mut standings: Vec<(Standing, BTreeMap<u32, f64>)> =
         parts(schedule, pairings).into_iter().map(|(name, parts)| standing(name, &parts, results)).collect();
-    standings.sort_by(|a, b| b.mean.total_cmp(&a.mean).then_with(|| a.name.cmp(&b.name)));
+    standings.sort_by(|(a, _), (b, _)| b.mean.total_cmp(&a.mean).then_with(|| a.name.cmp(&b.name)));
     // Who never played comes last.
-    standings.sort_by_key(|standing| standing.mean.is_nan());
-    standings
+    standings.sort_by_key(|(standing, _)| standing.mean.is_nan());
+    let Some((_, best)) = standings.first().cloned() else { return Vec::new() };
+    let behind = |own: &BTreeMap<u32, f64>| {
+        let gaps: Vec<f64> = best.iter().filter_map(|(replicate, best)| Some(best - own.get(replicate)?)).collect();
+        stats::mean_interval(&gaps)
+    };
+    standings.into_iter().map(|(standing, own)| Standing { behind: behind(&own), ..standing }).collect()
 }
 
-fn standing(name: String, parts: &[(usize, usize)], results: &Results) -> Standing {
+/// A standing, and its mean payoff by replicate.
+fn standing(name: String, parts: &[(usize, usize)], results: &Results) -> (Standing, BTreeMap<u32, f64>) {
     let mut means = Vec::new();
     let (mut worlds, mut gains) = (0_u32, 0_u32);
     let mut replicates: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
@@ -364,17 +372,20 @@ fn standing(name: String, parts: &[(usize, usize)], results: &Results) -> Standi
     }
     // Seeds are shared by all pairings of a replicate: these means, not single worlds, are independent.
     let full = replicates.values().map(Vec::len).max().unwrap_or_default();
-    let complete: Vec<f64> =
-        replicates.values().filter(|values| values.len() == full).map(|values| stats::mean(values)).collect();
-    Standing {
+    replicates.retain(|_, values| values.len() == full);
+    let by_replicate: BTreeMap<u32, f64> =
+        replicates.into_iter().map(|(replicate, values)| (replicate, stats::mean(&values))).collect();
+    let standing = Standing {
         name,
         pairings: u32::try_from(means.len()).unwrap_or(u32::MAX),
         worlds,
         mean: stats::mean(&means),
-        interval: stats::mean_interval(&complete),
+        interval: stats::mean_interval(&by_replicate.values().copied().collect::<Vec<_>>()),
+        behind: None,
         best: means.iter().copied().fold(f64::NAN, f64::max),
         gained: f64::from(gains) / f64::from(worlds),
-    }
+    };
+    (standing, by_replicate)
 }
 
 fn verdict(report: &TournamentReport) -> String {
@@ -383,17 +394,7 @@ fn verdict(report: &TournamentReport) -> String {
     let mut text = match report.format.as_str() {
         "attack" => attack_verdict(report, &coins),
         "population" => population_verdict(report),
-        _ => match report.standings.first().filter(|best| best.mean.is_finite()) {
-            Some(best) => {
-                format!(
-                    "{} comes first of {} with {} a match and agent.",
-                    best.name,
-                    report.entrants.len(),
-                    coins(best.mean)
-                )
-            }
-            None => "No match was played to its end.".to_owned(),
-        },
+        _ => pairs_verdict(report, &coins),
     };
     if failed + engine_fault > 0 {
         text += &format!(" {} of {all} matches failed.", failed + engine_fault);
@@ -402,6 +403,27 @@ fn verdict(report: &TournamentReport) -> String {
         text += " Interrupted: go on by --resume.";
     }
     text
+}
+
+/// Who comes first, as far as that is beyond chance.
+fn pairs_verdict(report: &TournamentReport, coins: &dyn Fn(f64) -> String) -> String {
+    let Some(best) = report.standings.first().filter(|best| best.mean.is_finite()) else {
+        return "No match was played to its end.".to_owned();
+    };
+    let like = |standing: &&Standing| standing.behind.is_none_or(|(low, _)| low <= 0.0) && standing.mean.is_finite();
+    let others: Vec<&str> = report.standings[1..].iter().filter(like).map(|standing| standing.name.as_str()).collect();
+    let worth = format!("{} a match and agent", coins(best.mean));
+    match others[..] {
+        [] => format!("{} comes first of {} with {worth}, beyond chance.", best.name, report.entrants.len()),
+        _ if others.len() + 1 == report.standings.len() => {
+            format!(
+                "None of {} can be told from the others: {} has the most with {worth}.",
+                report.entrants.len(),
+                best.name
+            )
+        }
+        _ => format!("{} has the most with {worth}, but cannot be told from {}.", best.name, others.join(", ")),
+    }
 }
 
 fn attack_verdict(report: &TournamentReport, coins: &dyn Fn(f64) -> String) -> String {

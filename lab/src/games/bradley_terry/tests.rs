@@ -157,3 +157,22 @@ fn intervals_hold_as_often_as_they_say() {
     }
     near(held / all, 0.95, 0.015);
 }
+
+/// Four that always lose to all of four others, as attackers that no design lets gain: the prior alone holds the two sides
+/// together, and a common shift is a matter of it too. By symmetry every strength is ±θ, where the gradient vanishes:
+/// 4·6·(1 − 1/(1 + e^−2θ)) = 1/(1 + e^−θ) − 1/2.
+#[test]
+fn sides_that_only_win_or_only_lose_settle_on_the_prior() {
+    let contests: Vec<Contest> = (0..4)
+        .flat_map(|first| (4..8).map(move |second| (first, second)))
+        .flat_map(|(first, second)| vec![Contest { first, second, outcome: Outcome::Loss }; 6])
+        .collect();
+    let found = bradley_terry(9, &contests).unwrap();
+    assert_eq!(found.ground, Ground::Prior);
+    let theta = found.strengths[4].value;
+    assert!(found.strengths[..4].iter().all(|strength| (strength.value + theta).abs() < 1e-8), "{found:?}");
+    let logistic = |x: f64| 1.0 / (1.0 + libm::exp(-x));
+    assert!((24.0 * (1.0 - logistic(2.0 * theta)) - (logistic(theta) - 0.5)).abs() < 1e-8, "{theta}");
+    // One who met nobody stands in the middle.
+    assert!(found.strengths[8].value.abs() < 1e-8);
+}

@@ -155,7 +155,7 @@ pub(super) fn equilibria(source: &Source) -> Result<Option<Section>, FramesError
             amount(found.value),
             ranking.settlement
         ));
-        let rows = mixed("rows", &ranking.players, &found.row).chain(mixed("columns", ranking.others(), &found.column));
+        let rows = mixed("rows", &ranking.players, &found.row).chain(mixed("columns", &ranking.others, &found.column));
         let heads = vec![words("side"), words("plays"), numbers("share")];
         tables.push(Table { caption: "Equilibrium of the zero-sum game".into(), heads, rows: rows.collect() });
     }
@@ -167,7 +167,7 @@ pub(super) fn equilibria(source: &Source) -> Result<Option<Section>, FramesError
         let rows = found.profiles.iter().map(|profile| {
             vec![
                 mix(&ranking.players, &profile.row),
-                mix(ranking.others(), &profile.column),
+                mix(&ranking.others, &profile.column),
                 amount(profile.to_row),
                 amount(profile.to_column),
             ]

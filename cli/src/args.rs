@@ -86,7 +86,7 @@ pub(crate) enum Command {
     /// Say why a run came out as it did, in sentences with their steps
     #[cfg(feature = "parquet")]
     Explain(ExplainArgs),
-    /// Write a run or a comparison as one HTML file
+    /// Write a run, a comparison, a tournament or a sweep as one HTML file
     #[cfg(feature = "parquet")]
     Report(ReportArgs),
     /// Say what differs between two run directories
@@ -96,7 +96,7 @@ pub(crate) enum Command {
     Schema,
     /// Write a first strategy or scenario, to change from there
     New(NewArgs),
-    /// List scenarios, strategies, parameters, actions and rules
+    /// List scenarios, tournaments, strategies, parameters, actions and rules
     List(ListArgs),
     /// Describe what a name means: a scenario, a strategy, a parameter, an action or a rule
     Describe(DescribeArgs),

@@ -39,6 +39,7 @@ pub(crate) struct Looking {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
 enum What {
     Scenarios,
+    Tournaments,
     Strategies,
     Parameters,
     Actions,
@@ -50,6 +51,8 @@ enum What {
 struct Lists {
     #[serde(skip_serializing_if = "Option::is_none")]
     scenarios: Option<Vec<ScenarioRow>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tournaments: Option<Vec<ScenarioRow>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strategies: Option<Vec<StrategyRow>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +79,7 @@ fn lists(inventory: &Inventory, what: Option<What>) -> Result<Lists, Trouble> {
     let wanted = |kind| what.is_none_or(|what| what == kind);
     Ok(Lists {
         scenarios: wanted(What::Scenarios).then(|| inventory.scenarios()).transpose()?,
+        tournaments: wanted(What::Tournaments).then(|| inventory.tournaments()).transpose()?,
         strategies: wanted(What::Strategies).then(|| inventory.strategies()),
         parameters: wanted(What::Parameters).then(|| inventory.parameters()),
         actions: wanted(What::Actions).then(|| inventory.actions()),
@@ -85,7 +89,8 @@ fn lists(inventory: &Inventory, what: Option<What>) -> Result<Lists, Trouble> {
 
 /// A table with a line for everything there is of a kind.
 fn long(lists: &Lists, paint: Paint) -> String {
-    let Lists { scenarios, strategies, actions, rules, parameters } = lists;
+    let Lists { scenarios, tournaments, strategies, actions, rules, parameters } = lists;
+    let tournaments = tournaments.iter().flatten().map(|row| vec![row.name.clone(), row.summary.clone()]);
     let scenarios = scenarios.iter().flatten().map(|row| vec![row.name.clone(), row.summary.clone()]);
     let strategies =
         strategies.iter().flatten().map(|row| vec![row.role.clone(), row.name.clone(), row.summary.clone()]);
@@ -94,6 +99,7 @@ fn long(lists: &Lists, paint: Paint) -> String {
     let (name, words) = (Align::Name, Align::Left);
     [
         table(&[("scenario", name), ("what it shows", words)], scenarios.collect()),
+        table(&[("tournament", name), ("what it plays", words)], tournaments.collect()),
         table(&[("role", name), ("strategy", name), ("what it does", words)], strategies.collect()),
         blocks(parameters.iter().flatten(), paint),
         table(&[("call", name), ("who", words), ("what it does", words)], actions.collect()),
@@ -123,12 +129,14 @@ fn blocks<'a>(parameters: impl Iterator<Item = &'a Parameter>, paint: Paint) -> 
 /// Names alone, together with what they share.
 fn short(lists: &Lists, paint: Paint) -> String {
     let scenarios = lists.scenarios.iter().flatten().map(|row| (String::new(), row.name.as_str()));
+    let tournaments = lists.tournaments.iter().flatten().map(|row| (String::new(), row.name.as_str()));
     let strategies = lists.strategies.iter().flatten().map(|row| (row.role.clone(), row.name.as_str()));
     let parameters = lists.parameters.iter().flatten().map(|row| (block(row), row.name.as_str()));
     let actions = lists.actions.iter().flatten().map(|row| (receiver(row), row.name.as_str()));
     let rules = lists.rules.iter().flatten().map(|row| (row.decides.clone(), row.name.as_str()));
     let sections = [
         ("Scenarios", groups(scenarios)),
+        ("Tournaments", groups(tournaments)),
         ("Strategies", groups(strategies)),
         ("Parameters", groups(parameters)),
         ("Actions", groups(actions)),

@@ -180,7 +180,8 @@ fn matrices(report: &TournamentReport, paint: Paint) -> String {
                 None => String::new(),
             }
         };
-        let place = environment.join(", ");
+        let axes: Vec<usize> = (0..report.axes.len()).filter(|axis| *axis != rows && *axis != columns).collect();
+        let place = report.place(&inside[0].labels, &axes);
         text += &format!("{}\n", paint.bold(&format!("{what}, in {}: {place}", report.settlement)));
         let (heads, legend) = headings(&names(columns));
         let aligned: Vec<(&str, Align)> =
@@ -208,8 +209,7 @@ pub(crate) fn headings(names: &[&str]) -> (Vec<String>, String) {
 
 fn marked(pairing: &PairingRow) -> String {
     let payoff = &pairing.payoffs[0];
-    let is_sure = payoff.interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0);
-    format!("{}{}", compact(payoff.mean), if is_sure { "*" } else { "" })
+    format!("{}{}", compact(payoff.mean), if payoff.is_sure() { "*" } else { "" })
 }
 
 fn standings(report: &TournamentReport) -> String {

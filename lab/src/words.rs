@@ -20,6 +20,7 @@ pub fn amount(value: f64) -> String {
 #[must_use]
 pub fn compact(value: f64) -> String {
     match value.abs() {
+        size if size < NEGLIGIBLE => "0.00".to_owned(),
         size if size >= 999_500.0 => format!("{} M", fixed(value / 1e6, 2)),
         size if size >= 9_999.5 => format!("{} k", fixed(value / 1e3, 0)),
         size if size >= 100.0 => fixed(value, 0),

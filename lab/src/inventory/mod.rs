@@ -19,7 +19,8 @@ pub use strategy::{DefaultValue, Memory, ParamRow, Strategy, StrategyRow, Wakes}
 
 use crate::load::{LoadError, Wrong};
 use crate::session::on_large_stack;
-use crate::source::{BuiltIn, Document, built_in};
+use crate::source::{BuiltIn, Document, built_in, built_in_tournaments};
+use crate::tournament::Sheet;
 
 /// One thing that a name meant.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -71,6 +72,18 @@ impl Inventory {
     /// A scenario that cannot be read.
     pub fn scenarios(&self) -> Result<Vec<ScenarioRow>, LoadError> {
         built_in().map(|scenario| Ok(ScenarioRow::of(scenario)?)).collect()
+    }
+
+    /// Tournaments that travel with the program, by path.
+    ///
+    /// # Errors
+    /// A tournament that cannot be read.
+    pub fn tournaments(&self) -> Result<Vec<ScenarioRow>, LoadError> {
+        let row = |file: BuiltIn| {
+            let sheet = Sheet::load(Path::new(file.name()))?;
+            Ok(ScenarioRow::tournament(file, sheet.tournament.summary))
+        };
+        built_in_tournaments().map(row).collect()
     }
 
     /// Strategies, by role and name.

@@ -29,6 +29,12 @@ impl ScenarioRow {
     }
 }
 
+impl ScenarioRow {
+    pub(super) fn tournament(file: BuiltIn, summary: String) -> Self {
+        Self { name: file.name().to_owned(), summary, path: file.path().to_owned() }
+    }
+}
+
 /// A scenario described.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Scenario {

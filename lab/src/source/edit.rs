@@ -6,7 +6,7 @@ use super::home::Home;
 use super::overrides::{Override, first};
 use palisade_agents::nearest;
 
-use super::problem::Problem;
+use super::problem::{Problem, Source};
 use super::text::{Composed, Patch};
 use super::tree::{Kind, Node, Span, Walk};
 
@@ -45,8 +45,12 @@ pub(super) fn apply(
     let Walk { node, entry, rest } = tree.walk(&over.path);
     let place = if rest.is_empty() {
         let source = composed.add_source(over.source());
-        let old = node.span.of(composed.text());
-        Change { span: node.span, patches: replacement(over, source, is_string(old), home)? }
+        let quoted = is_string(node.span.of(composed.text()));
+        let patches = match replacement(over, source, quoted, home)? {
+            Replacement::Value(patches) => patches,
+            Replacement::File(file) => whole(composed, file),
+        };
+        Change { span: node.span, patches }
     } else {
         let parent = entry.map_or("the scenario", |entry| entry.key.as_str());
         let source = composed.add_source(over.source());
@@ -61,22 +65,36 @@ struct Change {
     patches: Vec<Patch>,
 }
 
-fn replacement(over: &Override, source: usize, quoted: bool, home: Option<&Home>) -> Result<Vec<Patch>, Problem> {
+/// What is put in place of a value.
+enum Replacement {
+    /// Another value.
+    Value(Vec<Patch>),
+    /// A file that holds a part of a scenario.
+    File(Source),
+}
+
+fn replacement(over: &Override, source: usize, quoted: bool, home: Option<&Home>) -> Result<Replacement, Problem> {
     let offset = over.path.len() + 1;
     if quoted && !is_string(&over.value) {
         let text = quote(&over.value);
-        return Ok(vec![Patch { text, source, offset, width: Some(over.value.len()) }]);
+        return Ok(Replacement::Value(vec![Patch { text, source, offset, width: Some(over.value.len()) }]));
     }
     let (alone, node) = over.parsed()?;
     if PARTS.contains(&over.path.as_str()) && matches!(node.name.as_deref(), Some("Inline" | "File")) {
-        if compose::part(&alone, &node, home)?.is_some() {
-            let message = "a part cannot be replaced by a file";
-            let help = "name the file in the scenario, or give the value itself";
-            return Err(alone.problem(node.span, message).with_help(help.to_owned()));
-        }
-        return Ok(vec![exact(&alone, node.inlined(), source, offset)]);
+        return Ok(match compose::part(&alone, &node, home)? {
+            Some(file) => Replacement::File(file),
+            None => Replacement::Value(vec![exact(&alone, node.inlined(), source, offset)]),
+        });
     }
-    Ok(vec![exact(&alone, &node, source, offset)])
+    Ok(Replacement::Value(vec![exact(&alone, &node, source, offset)]))
+}
+
+/// All of a file; the line break closes a comment on its last line.
+fn whole(composed: &mut Composed, file: Source) -> Vec<Patch> {
+    let (text, end) = (file.text.to_string(), file.text.len());
+    let source = composed.add_source(file);
+    let line = Patch { text: "\n".to_owned(), source, offset: end, width: Some(0) };
+    vec![Patch { text, source, offset: 0, width: None }, line]
 }
 
 /// The value without the comments around it.
@@ -262,6 +280,27 @@ mod tests {
         let problem = document(&[set]).unwrap_err();
         let report = format!("{problem} | {}", problem.help().unwrap_or(""));
         assert_eq!(report, format!("--set {set}:1:{expected}"));
+    }
+
+    /// A part from a file beside the scenario: its values are placed in that file, and what comes after stays.
+    #[test]
+    fn a_part_is_replaced_by_a_file_beside_the_scenario() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().join("x.ron");
+        std::fs::write(&top, TEXT).unwrap();
+        std::fs::write(folder.path().join("other.ron"), "// another design\n(margin: (rate: 9)) // end").unwrap();
+        let read = |sets: &[&str]| {
+            let sets: Vec<Override> = sets.iter().map(|set| set.parse().unwrap()).collect();
+            Document::load(&top, &sets)
+        };
+        let document = read(&["protocol=File(\"other.ron\")", "protocol.margin.rate=3"]).unwrap();
+        assert_eq!((document.raw("protocol.margin.rate"), document.raw("protocol.markets")), (Some("3"), None));
+        let document = read(&["protocol=File(\"other.ron\")"]).unwrap();
+        let place = document.place("protocol.margin.rate");
+        assert!(place.file.ends_with("other.ron") && place.line == 2, "{place:?}");
+        assert_eq!(document.place("empty").line, 9);
+        let missing = read(&["protocol=File(\"oter.ron\")"]).unwrap_err();
+        assert!(missing.help().is_some_and(|help| help.contains("other.ron")), "{missing}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{Format, Prepared};
 use crate::matches::{Pairing, Played, Results, Status};
 use crate::report::number;
 use crate::stats;
-use crate::words::amount;
+use crate::words::{NEGLIGIBLE, amount};
 
 /// A tournament's results.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -106,6 +106,14 @@ pub struct PayoffRow {
     pub above_zero: u32,
 }
 
+impl PayoffRow {
+    /// Whether the interval leaves out 0, and all that is as good as 0.
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        self.interval.is_some_and(|(low, high)| low > NEGLIGIBLE || high < -NEGLIGIBLE)
+    }
+}
+
 /// How an entrant, or a design, did over all pairings it was in.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Standing {
@@ -187,7 +195,7 @@ impl TournamentReport {
             Format::Population(population) => {
                 report.shares = (0..population.environments.len())
                     .map(|place| {
-                        let labels = population.environments[place].labels.join(", ");
+                        let labels = report.place(&population.environments[place].labels, &[0, 1, 2]);
                         (labels, population.history(place, &played.results))
                     })
                     .collect();
@@ -195,6 +203,20 @@ impl TournamentReport {
         }
         report.verdict = verdict(&report);
         report
+    }
+
+    /// Whether more than one thing was taken of an axis.
+    #[must_use]
+    pub fn varies(&self, axis: usize) -> bool {
+        self.pairings.iter().any(|row| row.labels[axis] != self.pairings[0].labels[axis])
+    }
+
+    /// What was taken of those of some axes of which there is more than one thing; the scenario's name where there is none.
+    #[must_use]
+    pub fn place(&self, labels: &[String], axes: &[usize]) -> String {
+        let told: Vec<&str> =
+            axes.iter().filter(|axis| self.varies(**axis)).map(|axis| labels[*axis].as_str()).collect();
+        if told.is_empty() { self.scenario.clone() } else { told.join(", ") }
     }
 
     /// The tables beside `matches` and `pairings`.
@@ -428,12 +450,12 @@ fn pairs_verdict(report: &TournamentReport, coins: &dyn Fn(f64) -> String) -> St
 
 fn attack_verdict(report: &TournamentReport, coins: &dyn Fn(f64) -> String) -> String {
     let played = report.pairings.iter().filter(|row| row.n > 0);
-    let sure = |row: &&PairingRow| row.payoffs[0].interval.is_some_and(|(low, _)| low > 0.0);
+    let sure = |row: &&PairingRow| row.payoffs[0].interval.is_some_and(|(low, _)| low > NEGLIGIBLE);
     let (count, pays) = (played.clone().count(), played.clone().filter(sure).count());
     let best = played.max_by(|a, b| a.payoffs[0].mean.total_cmp(&b.payoffs[0].mean));
     let Some(best) = best else { return "No match was played to its end.".to_owned() };
     let [protocol, market, population, attacker] = &best.labels[..] else { return String::new() };
-    let variants = |axis: usize| report.pairings.iter().any(|row| row.labels[axis] != report.pairings[0].labels[axis]);
+    let variants = |axis: usize| report.varies(axis);
     let mut place = format!("`{protocol}`");
     for (axis, label) in [(1, market), (2, population)] {
         if variants(axis) {

@@ -9,6 +9,7 @@
 //! | `ron,scenario` | a whole scenario: runs 20 steps |
 //! | `ron,head,in=NAME` | keys for the head of a scenario, which then runs 20 steps |
 //! | `ron,set=PATH,in=NAME` | the value at a path of a scenario, which then runs 20 steps |
+//! | `ron,matches` | a tournament, which must be read, or a sweep; commands of its page play it |
 //! | `rust,from=FILE`, `toml,from=FILE` | lines of a file of the repository, word for word; `// …` stands for lines left out |
 //! | `text,prints=EXAMPLE` | what an example prints |
 //! | `python` | lines that call `python/palisade`, whose own tests call the same |
@@ -49,7 +50,7 @@ const KNOWN: [(&str, &[&str]); 7] = [
             "fault",
         ],
     ),
-    ("ron", &["scenario", "head", "set", "in", "file", "refused"]),
+    ("ron", &["scenario", "head", "set", "in", "file", "refused", "matches"]),
     ("rust", &["from"]),
     ("toml", &["from"]),
     ("text", &["prints"]),

@@ -1,10 +1,11 @@
 //! Blocks of RON: whole scenarios, keys for a head, and values at a path.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use palisade_lab::load::{LoadError, RunRequest, load};
 use palisade_lab::run::run as run_worlds;
+use palisade_lab::tournament::Sheet;
 use palisade_tests::markdown::Block;
 
 use super::{Page, must_fail, root};
@@ -15,6 +16,9 @@ const STEPS: u64 = 20;
 
 pub(super) fn run(page: &Page, block: &Block) -> Result<(), String> {
     let info = &block.info;
+    if info.has("matches") {
+        return matches(&page.keep(block, "ron"), &block.text);
+    }
     let mut request =
         RunRequest { scripts: vec![page.folder.path().to_owned()], steps: Some(STEPS), ..RunRequest::default() };
     if info.has("scenario") {
@@ -35,6 +39,14 @@ pub(super) fn run(page: &Page, block: &Block) -> Result<(), String> {
         Some(expected) => must_fail(expected, told),
         None => told,
     }
+}
+
+/// A tournament must be readable; a sweep says so itself, and is read by the command that plays it.
+fn matches(file: &Path, text: &str) -> Result<(), String> {
+    if text.contains("sweep: 1") {
+        return Ok(());
+    }
+    Sheet::load(file).map(drop).map_err(|error| error.to_string())
 }
 
 /// A scenario of the page, or one of the repository by its name.

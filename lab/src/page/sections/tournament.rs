@@ -61,7 +61,7 @@ pub(super) fn payoffs(source: &Source) -> Result<Option<Section>, FramesError> {
     let (row, column) = if is_attack { (3, 0) } else { (3, 4) };
     let environment = |pairing: &PairingRow| {
         let axes = (0..pairing.labels.len()).filter(|axis| *axis != row && *axis != column);
-        axes.map(|axis| pairing.labels[axis].as_str()).collect::<Vec<_>>().join(", ")
+        report.place(&pairing.labels, &axes.collect::<Vec<_>>())
     };
     let mut environments: Vec<String> = Vec::new();
     for pairing in &report.pairings {
@@ -93,7 +93,7 @@ pub(super) fn payoffs(source: &Source) -> Result<Option<Section>, FramesError> {
 fn field(pairing: &PairingRow, (row, column): (usize, usize)) -> Field {
     let payoff = pairing.payoffs.first();
     let interval = payoff.and_then(|payoff| payoff.interval);
-    let is_sure = interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0);
+    let is_sure = payoff.is_some_and(crate::tournament::PayoffRow::is_sure);
     let mean = payoff.map(|payoff| payoff.mean).filter(|mean| mean.is_finite());
     Field {
         row: pairing.labels[row].clone(),

@@ -20,6 +20,7 @@ mod scripted;
 mod signatures;
 mod stake;
 mod strategies;
+mod tournaments;
 mod vectors;
 mod votes;
 mod waterfall;

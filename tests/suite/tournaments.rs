@@ -58,11 +58,15 @@ fn entrants_are_found_by_file_folder_and_card() {
     let mine = folder.path().join("mine");
     fs::create_dir_all(mine.join("deep")).expect("a folder");
     let script = |name: &str, role: &str, capital: &str, body: &str| {
-        format!("//! name: {name}\n//! role: {role}\n//! summary: s\n//! capital: {capital}\nfn decide(me, world) {{ {body} }}")
+        format!(
+            "//! name: {name}\n//! role: {role}\n//! summary: s\n//! capital: {capital}\nfn decide(me, world) {{ {body} }}"
+        )
     };
     fs::write(folder.path().join("alone.rhai"), script("alone", "attacker", "5_000 USD", "")).expect("a file");
-    fs::write(mine.join("gambler.rhai"), script("gambler", "attacker", "10 USD", "if me.rng.chance(0.5) { return; }")).expect("a file");
-    fs::write(mine.join("deep/looker.rhai"), script("looker", "attacker", "7_000 USD", "let x = world.time;")).expect("a file");
+    fs::write(mine.join("gambler.rhai"), script("gambler", "attacker", "10 USD", "if me.rng.chance(0.5) { return; }"))
+        .expect("a file");
+    fs::write(mine.join("deep/looker.rhai"), script("looker", "attacker", "7_000 USD", "let x = world.time;"))
+        .expect("a file");
     fs::write(mine.join("trader.rhai"), script("t", "trader", "1 USD", "")).expect("a file");
     let entrants = |words: &str| {
         let all = format!("File(\"alone.rhai\"), Folder(\"mine\"), {words}");
@@ -78,7 +82,12 @@ fn entrants_are_found_by_file_folder_and_card() {
     assert!(entrants("Card((stochastic: Some(false)))").contains(&"thin_market_push".to_owned()));
     let known = "Card((information: Some([\"time\", \"rng\"])))";
     assert_eq!(play(folder.path(), &attack(&format!("{known}, Folder(\"mine\")"))).expect("t").entrants.len(), 2);
-    let twice = play(folder.path(), &attack("Strategy(\"thin_market_push\"), Variant(name: \"thin_market_push\", strategy: \"self_liquidation\", set: [])"));
+    let twice = play(
+        folder.path(),
+        &attack(
+            "Strategy(\"thin_market_push\"), Variant(name: \"thin_market_push\", strategy: \"self_liquidation\", set: [])",
+        ),
+    );
     assert!(twice.expect_err("two of a name").to_string().contains("two entrants are called `thin_market_push`"));
 }
 
@@ -86,7 +95,8 @@ fn entrants_are_found_by_file_folder_and_card() {
 #[test]
 fn a_ladder_ends_where_a_round_robin_ranks() {
     let folder = tempfile::tempdir().expect("a folder");
-    let base = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/trading_floor.ron")).expect("a scenario");
+    let base = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/trading_floor.ron"))
+        .expect("a scenario");
     let crowd = "\"crowd\": (role: trader, strategy: \"noise\", count: 100, margin: LogNormal(10_000.0, 0.5)),";
     assert!(base.contains(crowd));
     let two = ["left", "right"].map(|name| crowd.replace("crowd", name).replace("100", "10")).concat();

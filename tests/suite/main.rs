@@ -5,6 +5,7 @@ mod auctions;
 mod blockspace;
 mod columns;
 mod engine_laws;
+mod exit;
 mod governors;
 mod guide;
 mod library;

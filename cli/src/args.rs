@@ -18,6 +18,7 @@ use crate::diff::DiffArgs;
 use crate::docs::DocsArgs;
 #[cfg(feature = "parquet")]
 use crate::explain::ExplainArgs;
+use crate::hunt::HuntArgs;
 use crate::list::ListArgs;
 use crate::memory;
 use crate::new::NewArgs;
@@ -44,7 +45,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a scenario and say who lost how much to whom
     Run(RunArgs),
-    /// Check a scenario against its own expectations and counterfactuals
+    /// Check a scenario against its own expectations and counterfactuals, or a hunt's certificate to the unit
     Verify(VerifyArgs),
     /// List every problem of scripts and scenarios without running them
     Check(CheckArgs),
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     Threshold(ThresholdArgs),
     /// Shock a state of a scenario, and say who would bear it
     Stress(StressArgs),
+    /// Search an attacker's parameters for an attack that pays, and certify it
+    Hunt(HuntArgs),
     /// List the tables of a run directory, or a table's columns with their meaning
     #[cfg(feature = "parquet")]
     Tables(TablesArgs),
@@ -102,6 +105,7 @@ impl Command {
             Self::Compare(args) => args.display.color,
             Self::Threshold(args) => args.display.color,
             Self::Stress(args) => args.display.color,
+            Self::Hunt(args) => args.display.color,
             #[cfg(feature = "parquet")]
             Self::Explain(args) => args.display.color,
             #[cfg(feature = "parquet")]

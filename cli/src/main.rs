@@ -13,6 +13,7 @@ mod docs;
 mod exit;
 #[cfg(feature = "parquet")]
 mod explain;
+mod hunt;
 mod list;
 mod live;
 mod memory;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(args),
         Command::Threshold(args) => threshold::threshold(args),
         Command::Stress(args) => stress::stress(args),
+        Command::Hunt(args) => hunt::hunt(args),
         #[cfg(feature = "parquet")]
         Command::Explain(args) => explain::explain(args),
         #[cfg(feature = "parquet")]

@@ -14,6 +14,7 @@ pub mod folder;
 pub mod fork;
 #[cfg(feature = "parquet")]
 pub mod frames;
+pub mod hunt;
 pub mod inventory;
 pub mod live;
 pub mod load;

@@ -8,6 +8,7 @@ mod engine_laws;
 mod exit;
 mod governors;
 mod guide;
+mod hunts;
 mod library;
 mod links;
 mod mechanisms;

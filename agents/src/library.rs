@@ -190,6 +190,39 @@ impl Library {
         shelf.insert(strategy.name.clone(), strategy)
     }
 
+    /// The same library with further files, given by their paths within a folder of scripts and their texts.
+    ///
+    /// # Errors
+    /// The first text that hides characters or has no legal card.
+    pub fn with(mut self, files: &[(String, String)]) -> Result<Self, ScriptProblem> {
+        for (path, text) in files {
+            let text = source::gate(path, text.clone().into_bytes())?;
+            self.add(Strategy::read(Path::new(path), path, text)?);
+        }
+        Ok(self)
+    }
+
+    /// The files that do not come with the program, or not with that text: what [`Library::with`] takes.
+    ///
+    /// # Errors
+    /// None, as the embedded files are legal.
+    pub fn own(&self) -> Result<Vec<(String, String)>, ScriptProblem> {
+        let shipped = Self::load(&[])?;
+        let shelves = [
+            ("", &self.strategies, &shipped.strategies),
+            ("lib/", &self.parts, &shipped.parts),
+            ("rules/", &self.rules, &shipped.rules),
+        ];
+        let own = shelves.into_iter().flat_map(|(folder, files, shipped)| {
+            let differs = |file: &&Strategy| shipped.get(&file.name).is_none_or(|shipped| shipped.text != file.text);
+            files
+                .values()
+                .filter(differs)
+                .map(move |file| (format!("{folder}{}.rhai", file.name), file.text.to_string()))
+        });
+        Ok(own.collect())
+    }
+
     /// The names of all strategies, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.strategies.keys().map(String::as_str)
@@ -305,6 +338,21 @@ mod tests {
         put(folder.path(), "b/twin.rhai", CARD);
         let problem = Library::load(&[folder.path().to_owned()]).unwrap_err();
         assert!(problem.message.contains("names are unique"), "{problem}");
+    }
+
+    #[test]
+    fn own_files_are_carried_as_texts() {
+        let folder = tempfile::tempdir().unwrap();
+        put(folder.path(), "mine.rhai", &format!("{CARD}fn decide(me, world) {{}}"));
+        put(folder.path(), "lib/part.rhai", "//! name: p\n//! summary: s\nfn f() { 1 }");
+        let shipped = Library::load(&[]).unwrap();
+        put(folder.path(), "trend.rhai", &shipped.get("trend").unwrap().text);
+        let library = Library::load(&[folder.path().to_owned()]).unwrap();
+        let own = library.own().unwrap();
+        let paths: Vec<&str> = own.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, ["mine.rhai", "lib/part.rhai"], "one that is as shipped is not carried");
+        assert_eq!(shipped.own().unwrap(), []);
+        assert_eq!(shipped.with(&own).unwrap().hash(), library.hash());
     }
 
     #[test]

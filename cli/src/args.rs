@@ -18,6 +18,7 @@ use crate::diff::DiffArgs;
 use crate::docs::DocsArgs;
 #[cfg(feature = "parquet")]
 use crate::explain::ExplainArgs;
+use crate::hunt::HuntArgs;
 use crate::list::ListArgs;
 use crate::matches::{WORKER, WorkerArgs};
 use crate::memory;
@@ -49,7 +50,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a scenario and say who lost how much to whom
     Run(RunArgs),
-    /// Check a scenario against its own expectations and counterfactuals
+    /// Check a scenario against its own expectations and counterfactuals, or a hunt's certificate to the unit
     Verify(VerifyArgs),
     /// List every problem of scripts and scenarios without running them
     Check(CheckArgs),
@@ -77,6 +78,8 @@ pub(crate) enum Command {
     /// Plays matches for another process
     #[command(name = WORKER, hide = true)]
     Worker(WorkerArgs),
+    /// Search an attacker's parameters for an attack that pays, and certify it
+    Hunt(HuntArgs),
     /// List the tables of a run directory, or a table's columns with their meaning
     #[cfg(feature = "parquet")]
     Tables(TablesArgs),
@@ -125,6 +128,7 @@ impl Command {
             Self::Rank(args) => args.display.color,
             Self::Sweep(args) => args.display.color,
             Self::Worker(_) => ColorChoice::Never,
+            Self::Hunt(args) => args.display.color,
             #[cfg(feature = "parquet")]
             Self::Explain(args) => args.display.color,
             #[cfg(feature = "parquet")]

@@ -13,6 +13,7 @@ mod docs;
 mod exit;
 #[cfg(feature = "parquet")]
 mod explain;
+mod hunt;
 mod list;
 mod live;
 mod matches;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         Command::Sweep(args) => sweep::sweep(args),
         Command::Merge(args) => tournament::merge(args),
         Command::Worker(args) => matches::serve(args),
+        Command::Hunt(args) => hunt::hunt(args),
         #[cfg(feature = "parquet")]
         Command::Explain(args) => explain::explain(args),
         #[cfg(feature = "parquet")]

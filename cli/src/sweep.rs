@@ -45,7 +45,7 @@ pub(crate) struct SweepArgs {
     /// Tell Sobol indices from so many rows of (axes + 2) points; a power of two is best
     #[arg(long, value_name = "ROWS")]
     indices: Option<usize>,
-    /// What is swept for, of figures [default: attacker_net, or solvency where nobody attacks]
+    /// What is swept for, of figures [default: attacker_profit, or solvency where nobody attacks]
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     outcome: Option<String>,
     /// What counts as loss, of figures [default: deficits]

@@ -1,6 +1,8 @@
 //! `palisade verify`: a scenario against its own expectations and counterfactuals. Inputs and fitted figures are shown
-//! but do not score: only what was predicted can be missed.
+//! but do not score: only what was predicted can be missed. A hunt's certificate is played again and compared to the unit.
 
+use palisade_lab::hunt::{Certificate, Checked, Compared};
+use palisade_lab::load::RunRequest;
 use palisade_lab::verify::{self as lab, Counterfactual, Expected, Kind, Verification};
 
 use crate::args::VerifyArgs;
@@ -17,6 +19,10 @@ const PATH_WIDTH: usize = 28;
 
 pub(crate) fn verify(args: &VerifyArgs) -> Result<Exit, Trouble> {
     let request = args.inputs.request()?;
+    let certificate = Certificate::open(&request.scenario).map_err(|error| Trouble::Usage(error.to_string()))?;
+    if let Some(certificate) = certificate {
+        return check(&certificate, &request, args);
+    }
     let onlooker = Onlooker::start(&args.display, None)?;
     let verification = lab::verify(&request, &onlooker)?;
     drop(onlooker);
@@ -27,6 +33,103 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<Exit, Trouble> {
         (false, false) => print(&full(&verification, paint))?,
     }
     Ok(exit(&verification))
+}
+
+/// Plays the worlds of a certificate again.
+fn check(certificate: &Certificate, request: &RunRequest, args: &VerifyArgs) -> Result<Exit, Trouble> {
+    if !request.sets.is_empty() {
+        return Err(Trouble::Usage("--set: a certificate names every change itself".into()));
+    }
+    let onlooker = Onlooker::start(&args.display, None)?;
+    let checked = certificate.check(request, &onlooker)?;
+    drop(onlooker);
+    let paint = Paint::stdout(args.display.color);
+    match (args.display.json, args.display.quiet) {
+        (true, _) => print_json(&checked)?,
+        (false, true) => print(&wrapped("", &held(&checked)))?,
+        (false, false) => print(&compared(&checked, &certificate.command, paint))?,
+    }
+    Ok(match (checked.interrupted, checked.ok) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Done,
+        (false, false) => Exit::Failed,
+    })
+}
+
+/// Whether a certificate holds, in a sentence or two.
+fn held(checked: &Checked) -> String {
+    let Checked { scenario, settlement, expected_profit, .. } = checked;
+    if checked.interrupted {
+        return format!("Interrupted: the certificate of {scenario} was not checked.");
+    }
+    if !checked.changed.is_empty() {
+        let by = if checked.written_by == env!("CARGO_PKG_VERSION") {
+            String::new()
+        } else {
+            format!(" It was written by version {}.", checked.written_by)
+        };
+        return format!("The certificate of {scenario} was not checked: {}.{by}", checked.changed.join("; "));
+    }
+    let worlds = counted(checked.worlds.len() as u64, "world");
+    let differ: Vec<&Compared> = checked.worlds.iter().filter(|world| !world.ok).collect();
+    match (differ.first(), checked.found_profit) {
+        (None, _) => format!(
+            "The certificate of {scenario} holds: {worlds}, each to the unit; the expected profit is {} {settlement}.",
+            in_coins(*expected_profit, checked.unit)
+        ),
+        (Some(_), None) => format!("The certificate of {scenario} does not hold: the plan cannot be played."),
+        (Some(first), Some(found)) => format!(
+            "The certificate of {scenario} does not hold: {} of {worlds} differ, seed {} by {} units of profit first; the expected \
+             profit is {} {settlement} and not {}.",
+            differ.len(),
+            first.expected.seed,
+            first.found.map_or(0, |world| world.profit - first.expected.profit),
+            in_coins(found, checked.unit),
+            in_coins(*expected_profit, checked.unit)
+        ),
+    }
+}
+
+/// Units as coins, every one of them.
+fn in_coins(units: i64, unit: f64) -> String {
+    let decimals = format!("{unit}").len() - 1;
+    let (sign, digits) = (if units < 0 { "-" } else { "" }, units.unsigned_abs().to_string());
+    let digits = format!("{digits:0>width$}", width = decimals + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - decimals);
+    let dot = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{whole}{dot}{fraction}")
+}
+
+fn compared(checked: &Checked, command: &str, paint: Paint) -> String {
+    let columns = [
+        ("seed", Align::Right),
+        ("profit", Align::Right),
+        ("put in", Align::Right),
+        ("others lost", Align::Right),
+        ("found profit", Align::Right),
+        ("", Align::Left),
+    ];
+    let coins = |units: i64| in_coins(units, checked.unit);
+    let row = |world: &Compared| {
+        let Compared { expected, found, ok } = world;
+        let by = match found {
+            Some(found) if found.profit != expected.profit => format!("{} units off", found.profit - expected.profit),
+            Some(found) if found.outlay != expected.outlay => "put in another sum".to_owned(),
+            Some(found) if found.loss_caused != expected.loss_caused => "others lost another sum".to_owned(),
+            Some(_) => String::new(),
+            None => "cannot be played".to_owned(),
+        };
+        vec![
+            expected.seed.to_string(),
+            coins(expected.profit),
+            coins(expected.outlay),
+            coins(expected.loss_caused),
+            found.map_or_else(String::new, |found| coins(found.profit)),
+            if *ok { "ok".to_owned() } else { format!("DIFFERS {by}").trim_end().to_owned() },
+        ]
+    };
+    let said: String = wrapped("", &held(checked)).lines().map(|line| paint.bold(line) + "\n").collect();
+    format!("{said}\n{}\nreproduce: {command}\n", table(&columns, checked.worlds.iter().map(row).collect()))
 }
 
 fn exit(verification: &Verification) -> Exit {
@@ -213,6 +316,13 @@ mod tests {
     #[track_caller]
     fn check_exit(verification: &Verification, expected: u8) {
         assert_eq!(exit(verification).code(), expected, "{verification:?}");
+    }
+
+    #[test]
+    fn units_are_told_to_the_last() {
+        assert_eq!(in_coins(1_234_567, 1e6), "1.234567");
+        assert_eq!(in_coins(-5, 1e6), "-0.000005");
+        assert_eq!((in_coins(7, 1.0), in_coins(0, 10.0)), ("7".to_owned(), "0.0".to_owned()));
     }
 
     #[test]

@@ -256,7 +256,8 @@ fn a_sweep_tells_points_and_what_the_variance_is_owed_to() {
         printed(folder.path(), &words)
     };
     let shown = with(&["protocol.markets.THIN-PERP.unrealized_weight=0.0..0.8/3", "--out", "s"]);
-    for expected in ["Over 3 points, mean attacker_net goes from", "THIN-PERP.unrealized_weight", "6 worlds of which 6"]
+    for expected in
+        ["Over 3 points, mean attacker_profit goes from", "THIN-PERP.unrealized_weight", "6 worlds of which 6"]
     {
         assert!(shown.contains(expected), "no {expected:?} in\n{shown}");
     }

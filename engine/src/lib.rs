@@ -35,6 +35,7 @@ pub mod valuation;
 pub mod view;
 
 pub use bevy_ecs::prelude::World;
+pub use mechanisms::safety::exit::Estate;
 pub use mechanisms::safety::stress::{Shock, Stress};
 pub use record::{Recording, event_columns, layouts};
 pub use simulation::{Options, Simulation};

@@ -7,6 +7,7 @@ use bevy_ecs::prelude::{Resource, World};
 use crate::domain::{AgentId, Cohorts};
 use crate::ledger::Ledger;
 use crate::mechanism::Assets;
+use crate::mechanisms::safety::exit::Estate;
 use crate::probe::{Cell, Outcome, Probe};
 use crate::queue::Refusals;
 use crate::registry::{Kind, Registry};
@@ -32,6 +33,9 @@ pub struct Ventures {
     lowest: i128,
     peak_profit: i128,
     peak_cost: i128,
+    /// All that attackers hold at the start, and what it would bring there.
+    brought: Estate,
+    worth: i128,
 }
 
 impl Ventures {
@@ -46,6 +50,8 @@ impl Ventures {
             .map(|agent| i128::from(valuation::equity_of(world, agent)))
             .sum();
         let total = Stand { wallet, paper: 0 };
+        let brought = Estate::of(world, agents.clone());
+        let worth = brought.proceeds(world);
         world.insert_resource(Self {
             agents,
             stands,
@@ -54,6 +60,8 @@ impl Ventures {
             lowest: wallet,
             peak_profit: 0,
             peak_cost: 0,
+            brought,
+            worth,
         });
     }
 
@@ -123,6 +131,28 @@ pub fn attacker_flow(world: &World, reasons: &[&str], received: bool) -> f64 {
     coins(world, total)
 }
 
+/// The most that attackers had put in at any moment, in settlement units.
+#[must_use]
+pub fn attacker_outlay(world: &World) -> i128 {
+    let ventures = world.resource::<Ventures>();
+    ventures.start - ventures.lowest
+}
+
+/// What attackers gained, in settlement units: all they hold now less all they held at the start, both sold at once at the
+/// depth of venues, accounts closed against the pool.
+#[must_use]
+pub fn attacker_profit(world: &World) -> i128 {
+    let ventures = world.resource::<Ventures>();
+    Estate::of(world, ventures.agents.clone()).proceeds(world) - ventures.worth
+}
+
+/// All that attackers held at the start, and what it would have brought there, in settlement units.
+#[must_use]
+pub fn attackers_brought(world: &World) -> (&Estate, i128) {
+    let ventures = world.resource::<Ventures>();
+    (&ventures.brought, ventures.worth)
+}
+
 fn flag(value: bool) -> f64 {
     if value { 1.0 } else { 0.0 }
 }
@@ -132,8 +162,7 @@ pub(crate) fn declare(registry: &mut Registry) {
     let outcome = |name, unit, doc, read| Outcome { name, unit, doc, read };
     registry.outcomes.extend([
         outcome("attacker_outlay", "coins", "The most that attackers had put in at any moment: starting wallets and margin minus the wallets' lowest level.", |world| {
-            let ventures = world.resource::<Ventures>();
-            coins(world, ventures.start - ventures.lowest)
+            coins(world, attacker_outlay(world))
         }),
         outcome("attacker_gross", "coins", "What came back to attackers' wallets after that moment.", |world| {
             let ventures = world.resource::<Ventures>();
@@ -146,6 +175,9 @@ pub(crate) fn declare(registry: &mut Registry) {
         outcome("attack_profitable", "flag", "Whether attackers carried out more than they brought.", |world| {
             let ventures = world.resource::<Ventures>();
             flag(now(world, |stand| stand.wallet) > ventures.start)
+        }),
+        outcome("attacker_profit", "coins", "What attackers gained: all they hold at the end less all they held at the start, tokens and stake sold at the depth of venues, accounts closed against the pool.", |world| {
+            coins(world, attacker_profit(world))
         }),
         outcome("peak_paper_profit", "coins", "Largest unrealized profit of the attackers' positions, seen after each of their actions.", |world| {
             coins(world, world.resource::<Ventures>().peak_profit)

@@ -16,6 +16,7 @@ pub mod fork;
 #[cfg(feature = "parquet")]
 pub mod frames;
 pub mod games;
+pub mod hunt;
 pub mod inventory;
 pub mod live;
 pub mod load;

@@ -34,6 +34,8 @@ pub struct RunRequest {
     pub data: Vec<(String, PathBuf)>,
     /// Folders of scripts.
     pub scripts: Vec<PathBuf>,
+    /// Scripts that are no files: their paths within a folder of scripts, and their texts.
+    pub texts: Vec<(String, String)>,
     /// The first seed.
     pub seed: u64,
     /// How many seeds from there.
@@ -61,6 +63,7 @@ impl Default for RunRequest {
             sets: Vec::new(),
             data: Vec::new(),
             scripts: Vec::new(),
+            texts: Vec::new(),
             seed: DEFAULT_SEED,
             seeds: 1,
             steps: None,
@@ -103,7 +106,7 @@ impl From<Problem> for LoadError {
 }
 
 /// A scenario with its scripts, checked and ready to run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Loaded {
     pub(crate) scenario: Scenario,
     pub(crate) library: Library,
@@ -152,6 +155,19 @@ impl Loaded {
     #[must_use]
     pub fn scripts_hash(&self) -> &str {
         &self.scripts_hash
+    }
+
+    /// The same scenario, in which strategies have other parameters: those at the paths of cohorts, each a name and a value.
+    /// Whether these are within bounds is found when a world is built; digest and document are those without them.
+    pub(crate) fn with_params<'a>(&self, params: impl Iterator<Item = (&'a str, &'a str, f64)>) -> Self {
+        let mut changed = self.clone();
+        for (path, name, value) in params {
+            let cohort = changed.scenario.cohorts.iter_mut().find(|(known, _)| known == path);
+            if let Some((_, cohort)) = cohort {
+                cohort.params.insert(name.to_owned(), value);
+            }
+        }
+        changed
     }
 
     /// Whether worlds are paired with one without attackers.
@@ -277,8 +293,8 @@ pub(crate) fn read(request: &RunRequest) -> Result<Loaded, Wrong> {
     let document = Document::load(&request.scenario, &request.sets)?;
     let mut scenario = assemble::scenario(&document, &request.data)?;
     let summary = assemble::optional(&document, "summary")?;
-    let library = Library::load(&request.scripts).map_err(|problem| LoadError::Script(vec![problem]))?;
-    let library = library.contained(request.host);
+    let library = Library::load(&request.scripts).and_then(|library| library.with(&request.texts));
+    let library = library.map_err(|problem| LoadError::Script(vec![problem]))?.contained(request.host);
     scenario.rules = palisade_agents::rules(&library).map_err(LoadError::Script)?;
     let options = Options { seed: request.seed, ..Options::default() };
     let mut simulation = Simulation::new(&scenario, &mechanisms::ALL, options)

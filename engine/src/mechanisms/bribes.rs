@@ -112,6 +112,12 @@ fn offer(world: &World, place: usize) -> Option<(Offer, Amount)> {
     bribe.offer.filter(|_| left > 0).map(|offer| (offer, left))
 }
 
+/// What an agent has in escrow, which it could take back, in settlement units.
+pub(super) fn offered(world: &World, agent: AgentId) -> Amount {
+    let offers = (0..world.resource::<Directory>().count(Kind::Feed)).filter_map(|place| offer(world, place));
+    offers.filter(|(offer, _)| offer.briber == agent).map(|(_, left)| left).sum()
+}
+
 fn bribe(tx: &mut Tx<'_>, actor: Actor, args: &Args<'_>) -> Result<(), Rejected> {
     let place = args.handle(0, Kind::Feed)? as usize;
     let entity = tx.entity(Kind::Feed, place).ok_or(Rejected::NOT_FOUND)?;

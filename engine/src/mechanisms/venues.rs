@@ -240,6 +240,16 @@ pub(super) fn pool(world: &World, place: usize) -> Option<(f64, f64, f64)> {
     Some((base, quote, fee))
 }
 
+/// Quote units that selling base units at once would bring.
+pub(super) fn brings(world: &World, place: usize, sold: Amount) -> Amount {
+    let venue = part::<Venue>(world, Kind::Venue, place).zip(part::<VenueTerms>(world, Kind::Venue, place));
+    let ledger = world.resource::<Ledger>();
+    let out = venue.and_then(|(venue, terms)| {
+        impact::swap_out(sold, ledger.balance(venue.base_slot), ledger.balance(venue.quote_slot), in_ppm(terms.fee))
+    });
+    out.unwrap_or(0)
+}
+
 #[allow(clippy::cast_precision_loss)]
 fn in_coins(ledger: &Ledger, venue: &Venue) -> (f64, f64) {
     (
@@ -322,12 +332,17 @@ fn venue(tx: &Tx<'_>, args: &Args<'_>) -> Result<(Venue, u32), Rejected> {
 }
 
 /// A venue and its fee in parts per million.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn venue_at(tx: &Tx<'_>, place: usize) -> Result<(Venue, u32), Rejected> {
     let entity = tx.entity(Kind::Venue, place).ok_or(Rejected::NOT_FOUND)?;
     let fee = tx.get::<VenueTerms>(entity)?.fee;
+    Ok((tx.get::<Venue>(entity)?.clone(), in_ppm(fee)))
+}
+
+/// A fee in parts per million.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn in_ppm(fee: f64) -> u32 {
     // Bounds keep the fee within 0…0.5, so parts per million fit.
-    Ok((tx.get::<Venue>(entity)?.clone(), libm::round(fee * 1e6) as u32))
+    libm::round(fee * 1e6) as u32
 }
 
 #[derive(Clone, Copy)]

@@ -1,8 +1,9 @@
 //! What stands between the protocol and an attack, measured each step: the backing of vaults against the open interest
-//! they guarantee, and the cost of the known routes of attack beside the value at risk; and what a shock would cost, on
-//! request.
+//! they guarantee, and the cost of the known routes of attack beside the value at risk; on request, what a shock would cost,
+//! and what agents' holdings would bring.
 
 mod backing;
+pub(crate) mod exit;
 mod routes;
 pub(crate) mod stress;
 

@@ -49,7 +49,7 @@ pub use definitions::definitions;
 pub use expression::{evaluate, evaluate_flag};
 pub use host::{ScriptHost, Sound};
 pub use library::{Library, Opened, Shelf, Strategy, UnknownStrategy};
-pub use needs::NOT_APPLICABLE;
+pub use needs::{NOT_APPLICABLE, words as needs};
 pub use outline::{Outline, outline};
 pub use problem::{LoadError, ScriptProblem, nearest};
 pub use profile::{HookCost, LineCost};

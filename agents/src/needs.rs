@@ -49,8 +49,8 @@ pub(crate) const ALL: [Need; 9] = [
     },
 ];
 
-/// The words, for hints.
-pub(crate) fn words() -> impl Iterator<Item = &'static str> {
+/// The words that a card may require.
+pub fn words() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|need| need.word)
 }
 

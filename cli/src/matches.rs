@@ -29,7 +29,7 @@ pub(crate) struct HowArgs {
     shard: Option<(u32, u32)>,
     /// Write full tables of all matches too, each played once more for that; thinned, and with more tables, as in
     /// `palisade run`: every=N,tables=positions,…
-    #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "every=1", requires = "out")]
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "every=1", requires = "out", conflicts_with = "isolate")]
     record: Option<String>,
     /// Play matches in processes of their own, each held to a limit of memory: for scripts that nobody vouches for
     #[arg(long)]

@@ -41,6 +41,9 @@ pub(crate) fn rank(args: &RankArgs) -> Result<Exit, Trouble> {
 
 fn full(ranking: &Ranking, paint: Paint, quiet: bool) -> String {
     let mut text = String::new();
+    if !ranking.complete {
+        text += "Not everything was played: this is a part of it.\n\n";
+    }
     if !quiet {
         text +=
             &format!("{}\n{}\n", paint.bold(&format!("payoffs to rows, in {}", ranking.settlement)), payoffs(ranking));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use palisade_agents::{Backend, HostOptions};
+use palisade_lab::matches::Status;
 use palisade_lab::sweep::{self as lab, Method, PointRow, Request, SweepReport};
 use palisade_lab::words::{amount, counted};
 
@@ -26,7 +27,7 @@ const LISTED: usize = 40;
     palisade sweep thin_market --vary protocol.markets.THIN-PERP.imr=0.05..0.5 \\\n      \
     --vary market.venues.THIN/USD.depth=1e5..1e6:log --indices 64\n\n\
     An axis is PATH=FROM..TO, with `:log`, `:int` or `/POINTS` behind it, or PATH=[a,b,c]. A grid needs /POINTS.\n\
-    Exit codes: 0 played, 2 bad input or usage, 130 interrupted.")]
+    Exit codes: 0 played, 1 some worlds failed, 2 bad input or usage, 130 interrupted.")]
 pub(crate) struct SweepArgs {
     /// The sweep's file (.ron), or the scenario to sweep
     file: PathBuf,
@@ -121,18 +122,19 @@ pub(crate) fn show(report: &SweepReport, display: &Display) -> Result<Exit, Trou
         (false, true) => print(&wrapped("", &report.verdict))?,
         (false, false) => print(&full(report, paint))?,
     }
-    Ok(match (report.complete, report.troubles.is_empty()) {
-        (false, _) => Exit::Interrupted,
-        (true, false) => Exit::Failed,
-        (true, true) => Exit::Done,
+    let has_failed = report.troubles.iter().any(|(status, ..)| *status != Status::NotApplicable);
+    Ok(match (report.interrupted, has_failed) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Failed,
+        (false, false) => Exit::Done,
     })
 }
 
 fn full(report: &SweepReport, paint: Paint) -> String {
     let said: String = wrapped("", &report.verdict).lines().map(|line| paint.bold(line) + "\n").collect();
     let mut text = format!("{said}\n{}{}", points(report), indices(report));
-    for (message, command) in &report.troubles {
-        text += &wrapped("  failed ", message);
+    for (status, message, command) in &report.troubles {
+        text += &wrapped(&format!("  {} ", status.word()), message);
         if !command.is_empty() {
             text += &format!("    reproduce: {command}\n");
         }

@@ -119,10 +119,10 @@ fn show(report: &TournamentReport, display: &Display) -> Result<Exit, Trouble> {
 
 fn exit(report: &TournamentReport) -> Exit {
     let Counts { failed, engine_fault, .. } = report.matches;
-    match (report.complete, failed + engine_fault) {
-        (false, _) => Exit::Interrupted,
-        (true, 0) => Exit::Done,
-        (true, _) => Exit::Failed,
+    match (report.interrupted, failed + engine_fault) {
+        (true, _) => Exit::Interrupted,
+        (false, 0) => Exit::Done,
+        (false, _) => Exit::Failed,
     }
 }
 
@@ -220,6 +220,7 @@ fn standings(report: &TournamentReport) -> String {
         ("best pairing", Align::Right),
         ("gained in", Align::Right),
         ("worlds", Align::Right),
+        ("with faults", Align::Right),
     ];
     let rows = report.standings.iter().map(|standing| {
         let interval =
@@ -231,6 +232,7 @@ fn standings(report: &TournamentReport) -> String {
             amount(standing.best),
             if standing.worlds == 0 { "n/a".into() } else { percent(standing.gained) },
             standing.worlds.to_string(),
+            standing.faulty.to_string(),
         ]
     });
     format!("{}\n", table(&columns, rows.collect()))

@@ -386,6 +386,19 @@ fn check_condition(request: &RunRequest, outcomes: &[Figure]) -> Result<(), Load
     }
 }
 
+/// Digests of the scenarios that some overrides make of files, each by itself: what those files hold is in no text.
+pub(crate) fn outside(base: &RunRequest, sets: Vec<Override>) -> Result<Vec<String>, LoadError> {
+    let names_a_file = |set: &Override| set.path.starts_with("data.") || set.value.trim_start().starts_with("File(");
+    let mut named: Vec<Override> = sets.into_iter().filter(names_a_file).collect();
+    named.sort_by(|a, b| (&a.path, &a.value).cmp(&(&b.path, &b.value)));
+    named.dedup();
+    let of = |set: Override| {
+        let sets: Vec<Override> = base.sets.iter().cloned().chain([set]).collect();
+        Ok(digest(&Document::load(&base.scenario, &sets)?, &base.data)?)
+    };
+    named.into_iter().map(of).collect()
+}
+
 /// The digest of the composed text and, when there are any, of the data files.
 fn digest(document: &Document, data: &[(String, PathBuf)]) -> Result<String, Problem> {
     let tables = document.tables(data)?;

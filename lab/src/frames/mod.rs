@@ -116,7 +116,12 @@ impl RunDir {
     }
 
     fn damage(&self, path: &str, what: String) -> FramesError {
-        let (path, command) = (self.path.join(path).display().to_string(), self.manifest.command.clone());
+        let mut command = self.manifest.command.clone();
+        // Tables of matches are made again from their journals.
+        if self.path.join("journal").is_dir() {
+            command += &format!(" --out {} --resume", self.path.display());
+        }
+        let path = self.path.join(path).display().to_string();
         FramesError::Damaged { path, what, command }
     }
 

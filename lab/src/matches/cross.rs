@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{Order, Pairing, Results, Schedule, Status};
 use crate::stats;
 
+/// The most worlds of one pairing.
+const MOST: u32 = 1_000_000;
+
 /// How many worlds each pairing plays.
 #[derive(Clone, Copy, PartialEq, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -26,6 +29,23 @@ impl Default for Replicates {
 }
 
 impl Replicates {
+    /// What makes no sense, by its field.
+    pub(crate) fn fault(self) -> Option<(&'static str, String)> {
+        let Self { at_least, at_most, width } = self;
+        if at_least == 0 || at_least > MOST {
+            return Some(("at_least", format!("{at_least}: expected 1 to {MOST} worlds")));
+        }
+        if at_most.is_some_and(|most| most < at_least || most > MOST) {
+            return Some(("at_most", format!("expected {at_least} (`at_least`) to {MOST} worlds")));
+        }
+        let width = width?;
+        if !(width.is_finite() && width > 0.0) {
+            return Some(("width", format!("{width}: expected a width above 0, in coins")));
+        }
+        let needs = at_least < 2 || at_most.is_none();
+        needs.then(|| ("width", "an interval needs `at_least` two worlds, and an `at_most` to end at".to_owned()))
+    }
+
     /// Worlds at most.
     pub(crate) fn most(self) -> u32 {
         self.at_most.unwrap_or(self.at_least).max(self.at_least)
@@ -51,15 +71,19 @@ impl Cross {
             0 => 0..1,
             _ if is_impossible => 0..0,
             _ if played < at_least => played..at_least,
-            _ if width.is_none_or(|width| is_narrow(&results.payoffs(pairing, 0), width)) => 0..0,
+            _ if width.is_none_or(|width| self.is_narrow(&results.payoffs(pairing, 0), width)) => 0..0,
             _ => played..played.saturating_add(at_least).min(self.replicates.most()),
         }
     }
 }
 
-/// Whether the 95 % interval of a mean is at most so wide.
-fn is_narrow(values: &[f64], width: f64) -> bool {
-    stats::mean_interval(values).is_some_and(|(low, high)| high - low <= width)
+impl Cross {
+    /// Whether the 95 % interval of a mean is at most so wide. Worlds that are all worth the same say nothing of rare ones:
+    /// of them three batches are wanted.
+    fn is_narrow(&self, values: &[f64], width: f64) -> bool {
+        let is_enough = values.len() >= 3 * self.replicates.at_least as usize;
+        stats::mean_interval(values).is_some_and(|(low, high)| high - low <= width && (low < high || is_enough))
+    }
 }
 
 impl Schedule for Cross {

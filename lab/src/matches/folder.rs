@@ -91,20 +91,12 @@ impl MatchFolder {
     }
 
     pub(super) fn begin_on(disk: Disk, path: &Path, plan: &Plan, goes_on: bool) -> Result<Self, RunError> {
-        let wrong = |what: String| RunError::Output(format!("{}: {what}", path.display()));
         crate::store::check_available()?;
-        let begun = Begun::read(path).map_err(RunError::Output)?;
-        if begun.is_none() && occupied(path).map_err(|error| wrong(error.to_string()))? {
-            return Err(wrong("is not empty: name a directory that is new or empty".into()));
-        }
-        if begun.is_some() && !goes_on {
-            return Err(wrong("holds matches already: go on with them by --resume, or name another directory".into()));
-        }
-        if let Some(begun) = &begun {
-            plan.is(begun).map_err(wrong)?;
-        }
+        judge(path, plan, goes_on)?;
         disk.create_dir(&path.join(JOURNALS)).map_err(|error| failed(path, &error))?;
         let lock = locked(path)?;
+        // Another process may have been at work between the first look and the lock.
+        let state = judge(path, plan, goes_on)?;
         let mut folder = Self {
             path: path.to_owned(),
             key: plan.digest,
@@ -114,9 +106,17 @@ impl MatchFolder {
             known: BTreeMap::new(),
             told: Vec::new(),
         };
-        if begun.is_none() {
-            let text = serde_json::to_string_pretty(&plan.begun()).map_err(|error| wrong(error.to_string()))? + "\n";
-            folder.replace(PLAN, text.as_bytes())?;
+        if state != State::Whole {
+            let text =
+                serde_json::to_string_pretty(&plan.begun()).map_err(|error| RunError::Output(error.to_string()))?;
+            folder.replace(PLAN, (text + "\n").as_bytes())?;
+        }
+        if state == State::PlanLost {
+            let file = path.join(PLAN);
+            folder.told.push(format!(
+                "{}: damaged or missing; the journals say the same, so it is written anew",
+                file.display()
+            ));
         }
         folder.recover()?;
         Ok(folder)
@@ -257,19 +257,58 @@ fn journals(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// What stands in a folder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// Nothing yet.
+    Fresh,
+    /// This very plan.
+    Whole,
+    /// Matches of this plan, whose `plan.json` is damaged or missing.
+    PlanLost,
+}
+
+/// Looks at a folder before anything is written there.
+fn judge(path: &Path, plan: &Plan, goes_on: bool) -> Result<State, RunError> {
+    let wrong = |what: String| RunError::Output(format!("{}: {what}", path.display()));
+    let begun = Begun::read(path);
+    let differs = match &begun {
+        Ok(Some(begun)) => plan.is(begun).err(),
+        Ok(None) => None,
+        Err(what) => Some(what.clone()),
+    };
+    let state = match (&begun, differs) {
+        (Ok(Some(_)), None) => State::Whole,
+        (Ok(None), _) if !occupied(path).map_err(|error| wrong(error.to_string()))? => State::Fresh,
+        // Only matches of this very plan can be read by its key.
+        _ if goes_on && holds_matches(path, &plan.digest) => State::PlanLost,
+        (_, Some(what)) => return Err(wrong(what)),
+        (..) => return Err(wrong("is not empty: name a directory that is new or empty".into())),
+    };
+    if state == State::Whole && !goes_on {
+        return Err(wrong("holds matches already: go on with them by --resume, or name another directory".into()));
+    }
+    Ok(state)
+}
+
+/// Whether the journals of a folder hold records of a plan.
+fn holds_matches(path: &Path, key: &journal::Key) -> bool {
+    let records = |file: &PathBuf| journal::read(file, key, |_, _| {}).map_or(0, |read| read.records);
+    journals(path).is_ok_and(|files| files.iter().any(|file| records(file) > 0))
+}
+
 /// Whether a folder holds anything that is not ours from a moment ago.
 fn occupied(path: &Path) -> io::Result<bool> {
     match fs::read_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(false),
         Err(error) => Err(error),
-        Ok(entries) => {
-            let ours = [LOCK, JOURNALS].map(std::ffi::OsString::from);
-            Ok(entries.flatten().any(|entry| {
-                let name = entry.file_name();
-                // Killed before there was a plan, nothing had been played.
-                !ours.contains(&name) && !name.to_string_lossy().ends_with(".partial")
-            }))
-        }
+        Ok(entries) => Ok(entries.flatten().any(|entry| match entry.file_name().to_str() {
+            // Killed before there was a plan, nothing had been played.
+            Some(LOCK) => false,
+            Some(name) if name == format!("{PLAN}.partial") => false,
+            Some(JOURNALS) => fs::read_dir(entry.path()).map_or(true, |mut inside| inside.next().is_some()),
+            _ => true,
+        })),
     }
 }
 
@@ -309,11 +348,13 @@ pub(crate) fn gather(shards: &[PathBuf], target: &Path) -> Result<(NewFolder, Be
         let Some(begun) = Begun::read(path).map_err(RunError::Output)? else {
             return wrong(format!("{}: holds no matches", path.display()));
         };
-        let Some((part, of)) = begun.shard else {
+        let Some((part, _)) = begun.shard else {
             return wrong(format!("{}: is no shard: it was played whole", path.display()));
         };
-        let common = Begun { shard: Some((0, of)), command: String::new(), ..begun.clone() };
-        if *whole.get_or_insert_with(|| common.clone()) != common {
+        let first = whole.get_or_insert_with(|| begun.clone());
+        let same =
+            |begun: &Begun| (begun.layout, begun.version.clone(), begun.digest.clone(), begun.shard.map(|(_, of)| of));
+        if same(first) != same(&begun) {
             return wrong(format!("{}: is a shard of something else than {}", path.display(), shards[0].display()));
         }
         if let Some(other) = parts.insert(part, path.clone()) {
@@ -333,7 +374,9 @@ pub(crate) fn gather(shards: &[PathBuf], target: &Path) -> Result<(NewFolder, Be
     for (part, path) in &parts {
         for file in journals(path).map_err(io_error)? {
             let name = format!("shard-{part:03}-{}", file.file_name().unwrap_or_default().to_string_lossy());
-            fs::copy(&file, into.join(name)).map_err(|error| failed(&file, &error))?;
+            let copy = into.join(name);
+            let copied = fs::copy(&file, &copy).and_then(|_| File::open(&copy)?.sync_all());
+            copied.map_err(|error| failed(&file, &error))?;
         }
     }
     Ok((folder, Begun { shard: None, ..first }))

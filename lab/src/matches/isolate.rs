@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::player::{InProcess, Player, command};
 use super::{Entry, Order, Pairing, Payoff, Status};
 use crate::load::RunRequest;
-use crate::run::Watch;
+use crate::run::{RunError, Watch};
 use crate::source::Override;
 
 /// How processes that play matches are started and held.
@@ -26,6 +26,9 @@ pub struct Isolation {
     /// How long one may stay silent.
     pub patience: Duration,
 }
+
+/// How often a match is played alone whose process dies.
+const REPEATS: u32 = 3;
 
 /// Why a process that plays matches ends.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +106,8 @@ pub fn serve(from: &mut impl Read, to: &mut (impl Write + Send), host: HostOptio
     while let Some(task) = receive::<Task>(from)? {
         let signs = Signs { to: &to, steps: Mutex::new(0) };
         let player = InProcess::new(&signs, 1);
-        if let Some(entry) = player.play(0, (&task.pairing(host), task.order), task.seed) {
+        // This player always can.
+        if let Ok(Some(entry)) = player.play(0, (&task.pairing(host), task.order), task.seed) {
             send(*to.lock().unwrap_or_else(PoisonError::into_inner), &Sign::Ended(Box::new(entry)))?;
         }
     }
@@ -143,6 +147,8 @@ struct Worker {
     child: Child,
     to: ChildStdin,
     signs: Receiver<io::Result<Sign>>,
+    /// The last line of its complaints, once it has ended.
+    last: Receiver<String>,
 }
 
 /// Why a worker gave no result.
@@ -155,10 +161,20 @@ impl Worker {
     fn start(isolation: &Isolation) -> io::Result<Self> {
         let (program, arguments) = &isolation.program;
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
-        let (to, from) = (child.stdin.take(), child.stdout.take());
-        let (Some(to), Some(from)) = (to, from) else { return Err(io::Error::other("a process without pipes")) };
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(to), Some(from), Some(mut complains)) = pipes else {
+            return Err(io::Error::other("a process without pipes"));
+        };
+        let (said, last) = channel();
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            // What cannot be read was not said.
+            let _ = complains.read_to_string(&mut text);
+            let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+            let _ = said.send(last.trim().chars().take(200).collect::<String>());
+        });
         let (sender, signs) = channel();
         std::thread::spawn(move || {
             let mut from = BufReader::new(from);
@@ -169,7 +185,7 @@ impl Worker {
                 }
             }
         });
-        Ok(Self { child, to, signs })
+        Ok(Self { child, to, signs, last })
     }
 
     fn play(&mut self, task: &Task, isolation: &Isolation, watch: &dyn Watch) -> Result<Entry, Death> {
@@ -195,7 +211,11 @@ impl Worker {
 
     /// How the process ended.
     fn ending(&mut self) -> String {
-        self.child.wait().map_or_else(|error| error.to_string(), |status| format!("ended with {status}"))
+        let how = self.child.wait().map_or_else(|error| error.to_string(), |status| format!("ended with {status}"));
+        match self.last.recv_timeout(Duration::from_secs(1)) {
+            Ok(line) if !line.is_empty() => format!("{how} ({line})"),
+            _ => how,
+        }
     }
 }
 
@@ -214,51 +234,64 @@ impl<'a> Isolated<'a> {
     }
 
     /// Asks a worker's process, which is started where there is none; one that gave no result is ended.
-    fn ask(&self, worker: usize, task: &Task) -> Result<Entry, Death> {
+    fn ask(&self, worker: usize, task: &Task) -> Result<Result<Entry, Death>, RunError> {
         let mut slot = self.workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
-        if slot.is_none() {
-            let started = Worker::start(&self.isolation);
-            *slot = Some(started.map_err(|error| Death { step: 0, how: format!("could not be started: {error}") })?);
-        }
-        let Some(process) = slot.as_mut() else { return Err(Death { step: 0, how: "is gone".into() }) };
+        let mut process = match slot.take() {
+            Some(process) => process,
+            None => Worker::start(&self.isolation).map_err(|error| {
+                RunError::Output(format!("--isolate: a process that plays matches cannot be started: {error}"))
+            })?,
+        };
         let result = process.play(task, &self.isolation, self.watch);
-        if result.is_err() {
-            *slot = None;
+        if result.is_ok() {
+            *slot = Some(process);
         }
-        result
+        Ok(result)
+    }
+
+    /// What a match comes to whose process has died once: it is played with no other beside it until it ends or has died
+    /// at the same step twice in a row.
+    fn alone(&self, worker: usize, task: &Task, first: Death) -> Result<Result<Entry, (Status, Death)>, RunError> {
+        let _alone = self.turns.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before = first.step;
+        for _ in 0..REPEATS {
+            match self.ask(worker, task)? {
+                Ok(entry) => return Ok(Ok(entry)),
+                Err(death) if death.step == before => return Ok(Err((Status::EngineFault, death))),
+                Err(death) => before = death.step,
+            }
+        }
+        Ok(Err((Status::Failed, Death { step: before, how: "ended at another step each time".to_owned() })))
     }
 }
 
 impl Player for Isolated<'_> {
-    fn play(&self, worker: usize, (pairing, order): (&Pairing, Order), seed: u64) -> Option<Entry> {
+    fn play(&self, worker: usize, (pairing, order): (&Pairing, Order), seed: u64) -> Result<Option<Entry>, RunError> {
         let task = Task::of(pairing, order, seed);
         let first = {
             let _beside_others = self.turns.read().unwrap_or_else(PoisonError::into_inner);
-            self.ask(worker, &task)
+            self.ask(worker, &task)?
         };
         let death = match first {
-            Ok(entry) => return Some(entry),
-            Err(_) if self.watch.interrupted() => return None,
-            Err(_) => {
-                let _alone = self.turns.write().unwrap_or_else(PoisonError::into_inner);
-                match self.ask(worker, &task) {
-                    Ok(entry) => return Some(entry),
-                    Err(death) => death,
-                }
-            }
+            Ok(entry) => return Ok(Some(entry)),
+            Err(_) if self.watch.interrupted() => return Ok(None),
+            Err(death) => death,
         };
-        let message = format!(
-            "the process that played it {}, twice, the second time alone, behind step {}",
-            death.how, death.step
-        );
-        Some(Entry {
+        let (status, death) = match self.alone(worker, &task, death)? {
+            Ok(entry) => return Ok(Some(entry)),
+            Err(verdict) => verdict,
+        };
+        let message =
+            format!("the process that played it {}, with no other beside it, behind step {}", death.how, death.step);
+        Ok(Some(Entry {
             order,
             seed,
-            status: Status::EngineFault,
+            status,
             payoffs: Vec::new(),
             figures: Vec::new(),
+            faults: 0,
             message,
             command: command(pairing, seed),
-        })
+        }))
     }
 }

@@ -130,6 +130,8 @@ impl Writer {
             before = found.last;
             if !found.damage.is_empty() {
                 (before, told) = mend(disk, path, &key, &found).map(|(last, told)| (last, Some(told)))?;
+            } else if found.records == 0 && found.torn > (HEAD + LONGEST) as u64 {
+                return Err(io::Error::other("is no journal of this: it is left as it is"));
             } else if found.torn > 0 {
                 let file = disk.open(path)?;
                 disk.cut(&file, found.end)?;

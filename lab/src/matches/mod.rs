@@ -30,6 +30,18 @@ use crate::load::RunRequest;
 use crate::recording::Recording;
 use crate::run::Watch;
 
+/// What a verdict says of results that are not whole.
+pub(crate) fn part_of(shard: Option<(u32, u32)>, is_complete: bool) -> String {
+    match (shard, is_complete) {
+        (Some((part, of)), _) => format!(" This is shard {part} of {of} alone: `palisade merge` brings them together."),
+        (None, false) => " Not complete: the same command with --resume goes on.".to_owned(),
+        (None, true) => String::new(),
+    }
+}
+
+/// What is told when matches are all there, and their full tables are not.
+pub(crate) const RECORDING_INTERRUPTED: &str = "recording was interrupted: every match is kept, the full tables are not; the same command with --resume writes them";
+
 /// How and where matches are played.
 #[derive(Clone, Debug, Default)]
 pub struct How {
@@ -72,8 +84,8 @@ pub(crate) struct Pairing {
 pub(crate) enum Payoff {
     /// A number made of figures, such as `attacker_net` or `-loss_caused`.
     Figures(String),
-    /// What a group gained, divided by this many agents.
-    Group(String, u32),
+    /// What the cohort at a path gained, per agent.
+    Group(String),
     /// What a group gained, as a share of what it began with; NaN where it is empty.
     Return(String),
 }
@@ -99,7 +111,7 @@ pub enum Status {
     NotApplicable,
     /// It could not be loaded, or broke a law of the world.
     Failed,
-    /// The process that played it ended, or made no headway, twice at the same step.
+    /// The process that played it ended, or made no headway, at the same step each time.
     EngineFault,
 }
 
@@ -126,6 +138,8 @@ pub(crate) struct Entry {
     pub(crate) payoffs: Vec<f64>,
     /// A value for each figure of the scenario.
     pub(crate) figures: Vec<f64>,
+    /// How often strategies failed.
+    pub(crate) faults: u64,
     /// What was in the way, of matches that did not end well.
     pub(crate) message: String,
     /// How to see that again.
@@ -138,15 +152,17 @@ pub(crate) struct Brief {
     pub(crate) replicate: u32,
     pub(crate) status: Status,
     pub(crate) payoffs: Vec<f64>,
+    /// How often strategies failed.
+    pub(crate) faults: u64,
     /// What was in the way, and the command that shows it.
     pub(crate) trouble: Option<Box<(String, String)>>,
 }
 
 impl Brief {
     fn of(entry: &Entry) -> Self {
-        let Entry { order, status, payoffs, message, command, .. } = entry;
+        let Entry { order, status, payoffs, faults, message, command, .. } = entry;
         let trouble = (*status != Status::Done).then(|| Box::new((message.clone(), command.clone())));
-        Self { replicate: order.replicate, status: *status, payoffs: payoffs.clone(), trouble }
+        Self { replicate: order.replicate, status: *status, payoffs: payoffs.clone(), faults: *faults, trouble }
     }
 }
 

@@ -80,6 +80,9 @@ impl Plan {
         if (&begun.kind, &begun.name) != (&own.kind, &own.name) {
             return Err(format!("holds the {} `{}`, not the {} `{}`", begun.kind, begun.name, own.kind, own.name));
         }
+        if begun.digest != own.digest && begun.options != own.options {
+            return Err(format!("was begun with other options: {}", begun.command));
+        }
         if begun.digest != own.digest {
             let what =
                 format!("holds `{}` as it was before: its file, its scenario or a script has changed", begun.name);
@@ -172,7 +175,10 @@ pub(crate) fn play(
     }
     let mut played = Played { results: Results::default(), interrupted: false, matches: 0 };
     if let Some(most) = schedule.most() {
-        playing.watch.planned_matches(most);
+        // A shard plays its share of the pairings.
+        let all = schedule.pairings().len().max(1) as u64;
+        let own = (0_u32..).zip(schedule.pairings()).filter(|(pairing, _)| playing.plan.plays(*pairing)).count() as u64;
+        playing.watch.planned_matches(if playing.plan.shard.is_some() { most * own / all } else { most });
     }
     for round in 0.. {
         let mut orders = schedule.next(round, &played.results);
@@ -226,14 +232,19 @@ fn in_round(
             let pairing = &pairings[order.pairing as usize];
             let seed = super::seed(playing.plan.seed, &pairing.environment, order.replicate);
             // None where it was ended early: not a result.
-            let Some(entry) = playing.player.play(context.index(), (pairing, order), seed) else { break };
-            if let Some(folder) = folder
-                && let Err(error) = folder.add(context.index(), &entry)
-            {
-                stopped.store(true, Ordering::SeqCst);
-                trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                break;
-            }
+            let entry = playing.player.play(context.index(), (pairing, order), seed).and_then(|entry| {
+                let written = entry.as_ref().zip(folder).map(|(entry, folder)| folder.add(context.index(), entry));
+                written.transpose().map(|_| entry)
+            });
+            let entry = match entry {
+                Ok(Some(entry)) => entry,
+                Ok(None) => break,
+                Err(error) => {
+                    stopped.store(true, Ordering::SeqCst);
+                    trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    break;
+                }
+            };
             playing.watch.finished_matches(1, true);
             found.lock().unwrap_or_else(PoisonError::into_inner).push((place, Brief::of(&entry)));
         }

@@ -24,6 +24,7 @@ fn entry(pairing: &Pairing, order: Order, seed: u64) -> Entry {
         status: if none { Status::NotApplicable } else { Status::Done },
         payoffs: if none { Vec::new() } else { vec![value] },
         figures: if none { Vec::new() } else { vec![value, f64::NAN] },
+        faults: 0,
         message: if none { "not applicable: no such thing".into() } else { String::new() },
         command: String::new(),
     }
@@ -42,9 +43,9 @@ impl Toy {
 }
 
 impl Player for Toy {
-    fn play(&self, _: usize, (pairing, order): (&Pairing, Order), seed: u64) -> Option<Entry> {
+    fn play(&self, _: usize, (pairing, order): (&Pairing, Order), seed: u64) -> Result<Option<Entry>, RunError> {
         self.played.fetch_add(1, Ordering::SeqCst);
-        Some(entry(pairing, order, seed))
+        Ok(Some(entry(pairing, order, seed)))
     }
 }
 
@@ -227,6 +228,40 @@ fn one_process_at_a_time_and_only_what_was_begun() {
     let error = MatchFolder::begin(&mine, &plan(None), true).unwrap_err().to_string();
     assert!(error.contains("is not empty"), "{error}");
     assert_eq!(fs::read_dir(&mine).unwrap().count(), 1);
+}
+
+/// Without its plan a folder is known by its journals alone; journals of something else are left as they are.
+#[test]
+fn a_plan_that_is_lost_is_written_anew_and_foreign_journals_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (expected, _) = whole(folder.path());
+    let out = folder.path().join("whole");
+    let file = out.join("plan.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let flipped = text.replace("\"digest\": \"05", "\"digest\": \"15");
+    assert_ne!(flipped, text);
+    for damaged in [Some(flipped.as_str()), Some(&text[..text.len() / 2]), None] {
+        match damaged {
+            Some(damaged) => fs::write(&file, damaged).unwrap(),
+            None => fs::remove_file(&file).unwrap(),
+        }
+        let toy = Toy::until(u64::MAX);
+        let told = run(Disk::default(), &out, (&plan(None), 1), &toy).unwrap();
+        assert!(told.len() == 1 && told[0].contains("plan.json: damaged or missing"), "{told:?}");
+        assert_eq!((toy.played.into_inner(), tables(&out) == expected), (0, true));
+    }
+    fs::remove_file(&file).unwrap();
+    let journal = fs::read(out.join("journal/worker-000.log")).unwrap();
+    let other = Plan { digest: [9; 32], ..plan(None) };
+    let mine = folder.path().join("mine");
+    fs::create_dir_all(mine.join("journal")).unwrap();
+    fs::write(mine.join("journal/mine.log"), "notes").unwrap();
+    for (out, plan) in [(&out, &other), (&mine, &other)] {
+        let error = MatchFolder::begin(out, plan, true).unwrap_err().to_string();
+        assert!(error.contains("is not empty"), "{error}");
+    }
+    assert_eq!(fs::read(out.join("journal/worker-000.log")).unwrap(), journal);
+    assert_eq!(fs::read_to_string(mine.join("journal/mine.log")).unwrap(), "notes");
 }
 
 #[test]

@@ -138,6 +138,10 @@ impl Sweep {
         let axis = |(place, text): (usize, &String)| {
             text.parse::<Axis>().map_err(|error| document.problem(&format!("vary.{place}"), error.to_string(), None))
         };
+        let replicates: Replicates = optional(&document, "replicates")?.unwrap_or_default();
+        if let Some((key, what)) = replicates.fault() {
+            return Err(document.problem(&format!("replicates.{key}"), what, None).into());
+        }
         Ok(Self {
             name: document.parse("name")?,
             summary: optional(&document, "summary")?.unwrap_or_default(),
@@ -152,7 +156,7 @@ impl Sweep {
             vary: axes.iter().enumerate().map(axis).collect::<Result<_, _>>()?,
             method: optional(&document, "method")?.unwrap_or_default(),
             points: None,
-            replicates: optional(&document, "replicates")?.unwrap_or_default(),
+            replicates,
             outcome: optional(&document, OUTCOMES[0])?,
             loss: optional(&document, OUTCOMES[1])?.unwrap_or_else(|| LOSS.to_owned()),
             text: text.to_owned(),

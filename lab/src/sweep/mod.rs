@@ -15,9 +15,10 @@ pub use self::document::{Method, Sweep};
 pub use self::report::{IndexRow, PointRow, SweepReport, Tail};
 use crate::command;
 use crate::design::{DesignError, Point, Saltelli, Scramble, Space, grid, latin, sobol};
-use crate::load::{LoadError, Loaded, RunRequest, load};
+use crate::load::{LoadError, Loaded, RunRequest, load, outside};
 use crate::matches::{
-    Axis, Cross, How, Made, MatchFolder, Pairing, Payoff, Plan, Recorded, Replicates, carry_out, gather, replay,
+    Axis, Cross, How, Made, MatchFolder, Pairing, Payoff, Plan, RECORDING_INTERRUPTED, Recorded, Replicates, carry_out,
+    gather, replay,
 };
 use crate::run::{RunError, Watch};
 use crate::source::Override;
@@ -140,9 +141,16 @@ pub fn sweep(request: &Request, watch: &dyn Watch) -> Result<SweepReport, RunErr
     let mut prepared = prepare(request)?;
     let (played, folder) = carry_out(&prepared.plan, &mut prepared.cross, &request.how, watch)?;
     let notes = folder.as_ref().map(|folder| folder.told().to_vec()).unwrap_or_default();
-    let report = SweepReport::of(&prepared, &played, request.how.out.as_deref(), notes)?;
+    let mut report = SweepReport::of(&prepared, &played, request.how.out.as_deref(), notes)?;
     if let Some(folder) = folder {
-        tabulate(&folder, &prepared, &report, request.how.recorded(watch))?;
+        match tabulate(&folder, &prepared, &report, request.how.recorded(watch)) {
+            Err(RunError::Interrupted) => {
+                tabulate(&folder, &prepared, &report, None)?;
+                report.notes.push(RECORDING_INTERRUPTED.to_owned());
+                (report.complete, report.interrupted) = (false, true);
+            }
+            written => written?,
+        }
     }
     Ok(report)
 }
@@ -157,7 +165,7 @@ pub fn merge(shards: &[PathBuf], target: &Path, watch: &dyn Watch) -> Result<Swe
         .map_err(|error| RunError::Output(format!("{}: {error}", shards[0].display())))?;
     let mut prepared = prepare(&options.request(folder.path())?)?;
     let (played, matches) = replay(&prepared.plan, &mut prepared.cross, (folder.path(), &begun), watch)?;
-    let report = SweepReport::of(&prepared, &played, Some(target), Vec::new())?;
+    let report = SweepReport::of(&prepared, &played, Some(target), matches.told().to_vec())?;
     tabulate(&matches, &prepared, &report, None)?;
     drop(matches);
     folder.put()?;
@@ -172,9 +180,14 @@ fn tabulate(
 ) -> Result<(), RunError> {
     let text = serde_json::to_string_pretty(&SweepReport { out: None, notes: Vec::new(), ..report.clone() });
     let text = text.map_err(|error| RunError::Output(error.to_string()))? + "\n";
-    let complete = report.complete && prepared.plan.shard.is_none();
     let tables = vec![report.table()];
-    let made = Made { pairings: &prepared.cross.pairings, complete, files: &[(FILE, text)], tables, recorded };
+    let made = Made {
+        pairings: &prepared.cross.pairings,
+        complete: report.complete,
+        files: &[(FILE, text)],
+        tables,
+        recorded,
+    };
     folder.tabulate(&prepared.plan, &made)
 }
 
@@ -211,12 +224,13 @@ fn prepare(request: &Request) -> Result<Prepared, RunError> {
     };
     let pairings: Vec<Pairing> = points.iter().map(pairing).collect();
     check(&pairings)?;
+    let sets = points.iter().flat_map(Point::sets).collect();
     let plan = Plan {
         kind: KIND,
         name: sweep.name.clone(),
         asked: sweep.text.clone(),
         options: serde_json::to_value(Options::of(request.clone())).map_err(|e| RunError::Output(e.to_string()))?,
-        digest: digest(&sweep, request, &loaded, &points),
+        digest: digest(&sweep, request, &loaded, (&points, &outside(&base, sets)?)),
         axes: axes(&points),
         payoffs: vec![
             ("swept_for".to_owned(), format!("What is swept for: {outcome}.")),
@@ -232,10 +246,11 @@ fn prepare(request: &Request) -> Result<Prepared, RunError> {
     Ok(Prepared { plan, cross, sweep, points, scheme, settlement })
 }
 
-/// What is swept for: what was asked, or what an attacker takes, or how solvent the protocol is.
+/// What is swept for: what was asked, or what an attacker gains, or how solvent the protocol is.
 fn outcome(sweep: &Sweep, loaded: &Loaded) -> Result<String, LoadError> {
     let given = sweep.outcome.clone();
-    let outcome = given.unwrap_or_else(|| if loaded.has_attackers() { "attacker_net" } else { "solvency" }.to_owned());
+    let outcome =
+        given.unwrap_or_else(|| if loaded.has_attackers() { "attacker_profit" } else { "solvency" }.to_owned());
     let values = loaded.outcomes().iter().map(|outcome| (outcome.name.clone(), 1.0)).collect();
     for (option, text) in [("outcome", &outcome), ("loss", &sweep.loss)] {
         palisade_agents::evaluate(text, &values)
@@ -248,6 +263,9 @@ fn outcome(sweep: &Sweep, loaded: &Loaded) -> Result<String, LoadError> {
 fn points(sweep: &Sweep) -> Result<(Vec<Point>, Option<Saltelli>), LoadError> {
     if let Some(points) = &sweep.points {
         return Ok((points.clone(), None));
+    }
+    if matches!(sweep.method, Method::Latin { points: 0 } | Method::Sobol { points: 0 }) {
+        return Err(LoadError::Usage("a sweep of no points: expected 1 at least".into()));
     }
     let space = Space::new(sweep.vary.clone())?;
     let count = space.axes().len();
@@ -277,7 +295,7 @@ fn axes(points: &[Point]) -> Vec<Axis> {
     paths.map(|(place, (path, _))| Axis { name: path.clone(), is_number: is_number(place) }).collect()
 }
 
-fn digest(sweep: &Sweep, request: &Request, loaded: &Loaded, points: &[Point]) -> [u8; 32] {
+fn digest(sweep: &Sweep, request: &Request, loaded: &Loaded, (points, outside): (&[Point], &[String])) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     let words = [
         "palisade sweep 1".to_owned(),
@@ -287,7 +305,12 @@ fn digest(sweep: &Sweep, request: &Request, loaded: &Loaded, points: &[Point]) -
         format!("{} {:?} {:?} {:?} {}", sweep.seed, sweep.steps, sweep.replicates, sweep.outcome, sweep.loss),
     ];
     let sets = request.sets.iter().map(|set| format!("{}={}", set.path, set.value));
-    for word in words.into_iter().chain(sets).chain(points.iter().map(|point| point.key().to_owned())) {
+    for word in words
+        .into_iter()
+        .chain(sets)
+        .chain(outside.iter().cloned())
+        .chain(points.iter().map(|point| point.key().to_owned()))
+    {
         hasher.update(&(word.len() as u64).to_le_bytes());
         hasher.update(word.as_bytes());
     }

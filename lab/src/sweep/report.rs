@@ -45,14 +45,16 @@ pub struct SweepReport {
     pub worlds: (u64, u64),
     /// Whether everything was played.
     pub complete: bool,
+    /// Whether it ended before all was played that was to be played here.
+    pub interrupted: bool,
     /// The part that was played: which, from 1, of how many.
     pub shard: Option<(u32, u32)>,
     /// Every point.
     pub points: Vec<PointRow>,
     /// What the variance of the outcome is owed to, where points were chosen for that.
     pub indices: Option<IndexRow>,
-    /// What was in the way, each once with a command that shows it.
-    pub troubles: Vec<(String, String)>,
+    /// What was in the way, each once with how the world ended and a command that shows it.
+    pub troubles: Vec<(Status, String, String)>,
     /// What had to be mended before it could go on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -122,7 +124,8 @@ impl SweepReport {
             loss: sweep.loss.clone(),
             paths: plan.axes.iter().map(|axis| axis.name.clone()).collect(),
             worlds: (played.matches, rows.iter().map(|row| u64::from(row.n)).sum()),
-            complete: !played.interrupted,
+            complete: !played.interrupted && plan.shard.is_none(),
+            interrupted: played.interrupted,
             shard: plan.shard,
             indices: indices.map(|sensitivity| IndexRow { sensitivity }),
             troubles: troubles(points.len(), &played.results),
@@ -229,11 +232,12 @@ fn row(place: usize, point: &crate::design::Point, results: &Results, seed: u64)
 }
 
 /// What was in the way, each message once with the first command that shows it.
-fn troubles(points: usize, results: &Results) -> Vec<(String, String)> {
-    let mut found: Vec<(String, String)> = Vec::new();
-    for trouble in (0..points).flat_map(|place| results.of(place)).filter_map(|brief| brief.trouble.as_deref()) {
-        if !found.iter().any(|(message, _)| *message == trouble.0) {
-            found.push(trouble.clone());
+fn troubles(points: usize, results: &Results) -> Vec<(Status, String, String)> {
+    let mut found: Vec<(Status, String, String)> = Vec::new();
+    for brief in (0..points).flat_map(|place| results.of(place)) {
+        let Some((message, command)) = brief.trouble.as_deref() else { continue };
+        if !found.iter().any(|(status, known, _)| (*status, known) == (brief.status, message)) {
+            found.push((brief.status, message.clone(), command.clone()));
         }
     }
     found
@@ -261,8 +265,6 @@ fn verdict(report: &SweepReport) -> String {
     if let Some((path, _, total)) = report.owed().first() {
         text += &format!(" Most of its variance is owed to {path}: a total index of {:.2}.", total.value);
     }
-    if !report.complete {
-        text += " Interrupted: go on by --resume.";
-    }
+    text += &crate::matches::part_of(report.shard, report.complete);
     text
 }

@@ -28,8 +28,6 @@ const KEYS: [&str; 13] = [
     "play",
     "replicates",
 ];
-/// The most worlds of one pairing.
-const MOST: u32 = 1_000_000;
 
 /// Who takes part.
 #[derive(Clone, PartialEq, Debug, Deserialize, Serialize, JsonSchema)]
@@ -122,7 +120,7 @@ pub enum Play {
 }
 
 fn profit() -> String {
-    "attacker_net".to_owned()
+    "attacker_profit".to_owned()
 }
 
 fn defence() -> String {
@@ -263,21 +261,13 @@ fn variants(document: &Document, path: &str) -> Result<Vec<Variant>, Problem> {
 }
 
 fn check(document: &Document, tournament: &Tournament) -> Result<(), Problem> {
-    let Replicates { at_least, at_most, width } = tournament.replicates;
-    let wrong = |key: &str, what: String| Err(document.problem(&format!("replicates.{key}"), what, None));
-    if at_least == 0 || at_least > MOST {
-        return wrong("at_least", format!("{at_least}: expected 1 to {MOST} worlds"));
+    if let Some((key, what)) = tournament.replicates.fault() {
+        return Err(document.problem(&format!("replicates.{key}"), what, None));
     }
-    if at_most.is_some_and(|most| most < at_least || most > MOST) {
-        return wrong("at_most", format!("expected {at_least} (`at_least`) to {MOST} worlds"));
-    }
-    if let Some(width) = width {
-        if !(width.is_finite() && width > 0.0) {
-            return wrong("width", format!("{width}: expected a width above 0, in coins"));
-        }
-        if at_least < 2 || at_most.is_none() {
-            return wrong("width", "an interval needs `at_least` two worlds, and an `at_most` to end at".into());
-        }
+    if let [first, second] = tournament.play.seats()[..]
+        && first == second
+    {
+        return Err(document.problem("play.seats", "two seats are two cohorts", None));
     }
     if let Play::Population { generations, selection, floor, .. } = &tournament.play {
         let wrong = |key: &str, what: &str| Err(document.problem(&format!("play.{key}"), what, None));

@@ -7,7 +7,7 @@ use palisade_engine::scenario::Role;
 
 use super::document::{Card, Entrant, Sheet};
 use crate::load::LoadError;
-use crate::source::{Document, Problem};
+use crate::source::{Document, Problem, suggestion};
 
 /// One who takes part.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,7 +62,12 @@ pub(crate) fn players(
     let mut players: Vec<Player> = Vec::new();
     for (place, entrant) in entrants.iter().enumerate() {
         let path = format!("play.entrants.{place}");
-        for player in of(sheet, entrant, (library, role), &path, folder)? {
+        let found = of(sheet, entrant, (library, role), &path, folder)?;
+        if found.is_empty() {
+            let message = format!("there is nobody like this who plays {}", role.name());
+            return Err(sheet.document.problem(&path, message, hint(entrant)).into());
+        }
+        for player in found {
             match players.iter().find(|known| known.name == player.name) {
                 Some(known) if *known == player => {}
                 Some(_) => {
@@ -77,6 +82,14 @@ pub(crate) fn players(
         return Err(sheet.document.problem("play.entrants", "nobody takes part", None).into());
     }
     Ok(players)
+}
+
+/// What a card that fits nobody perhaps meant.
+fn hint(entrant: &Entrant) -> Option<String> {
+    let Entrant::Card(card) = entrant else { return None };
+    let known: Vec<&str> = palisade_agents::needs().collect();
+    let unknown = card.requires.iter().find(|word| !known.contains(&word.as_str()))?;
+    suggestion(unknown, &known)
 }
 
 fn of(

@@ -1,6 +1,8 @@
 //! A ranking in which neighbors play each other: who is better beyond chance moves up. Rounds alternate between the two
 //! ways to split the ranking into neighbors, until nobody has moved in either.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::matches::{Order, Pairing, Replicates, Results, Schedule, Status};
@@ -53,19 +55,28 @@ impl Ladder {
         self.pairings.len() / (self.entrants * self.entrants).max(1)
     }
 
-    /// What `below` gained more than `above`, for every environment and replicate that both seatings have played.
+    /// What `below` gained more than `above`, by replicate: over both seatings and all environments, which share its seed.
     fn differences(&self, (above, below): (usize, usize), results: &Results) -> Vec<f64> {
-        let mut found = Vec::new();
+        let mut found: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
         for environment in 0..self.environments() {
             let one = results.of(self.pairing(environment, above, below));
             let two = results.of(self.pairing(environment, below, above));
             let done = one.iter().zip(two).filter(|(a, b)| a.status == Status::Done && b.status == Status::Done);
             // In the first the one above sits first, in the second the one below.
-            found.extend(
-                done.map(|(one, two)| f64::midpoint(one.payoffs[1] - one.payoffs[0], two.payoffs[0] - two.payoffs[1])),
-            );
+            for (one, two) in done {
+                let more = f64::midpoint(one.payoffs[1] - one.payoffs[0], two.payoffs[0] - two.payoffs[1]);
+                found.entry(one.replicate).or_default().push(more);
+            }
         }
-        found
+        found.into_values().map(|differences| stats::mean(&differences)).collect()
+    }
+
+    /// Whether two can never meet.
+    fn is_impossible(&self, (above, below): (usize, usize), results: &Results) -> bool {
+        let pairings = (0..self.environments()).map(|environment| self.pairing(environment, above, below));
+        pairings
+            .into_iter()
+            .all(|pairing| results.of(pairing).first().is_some_and(|brief| brief.status == Status::NotApplicable))
     }
 
     /// The replicates that two still have to play before more is asked of them.
@@ -98,7 +109,7 @@ impl Ladder {
             let differences = self.differences(pair, results);
             let interval = stats::mean_interval(&differences);
             let is_decided = interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0);
-            if is_decided || upto >= self.replicates.most() {
+            if is_decided || upto >= self.replicates.most() || self.is_impossible(pair, results) {
                 let swapped = interval.is_some_and(|(low, high)| low > 0.0 && low < high);
                 let difference = stats::mean(&differences);
                 return Ok(Meeting { round, above: pair.0, below: pair.1, difference, interval, swapped });

@@ -24,10 +24,10 @@ use self::population::Population;
 pub use self::rank::{CellRow, Ranking, Solved, SystemRow, rank};
 pub use self::report::{Counts, PairingRow, PayoffRow, Standing, TournamentReport, Trouble};
 use crate::command;
-use crate::load::{LoadError, Loaded, RunRequest, load};
+use crate::load::{LoadError, Loaded, RunRequest, load, outside};
 use crate::matches::{
-    Axis, Cross, How, Made, MatchFolder, Pairing, Payoff, Plan, Recorded, Replicates, Schedule, carry_out, gather,
-    replay,
+    Axis, Cross, How, Made, MatchFolder, Pairing, Payoff, Plan, RECORDING_INTERRUPTED, Recorded, Replicates, Schedule,
+    carry_out, gather, replay,
 };
 use crate::run::{RunError, Watch};
 use crate::source::{Document, Override};
@@ -127,9 +127,16 @@ pub fn tournament(request: &Request, watch: &dyn Watch) -> Result<TournamentRepo
     let plan = prepared.plan.clone();
     let (played, folder) = carry_out(&plan, prepared.schedule.schedule(), &request.how, watch)?;
     let notes = folder.as_ref().map(|folder| folder.told().to_vec()).unwrap_or_default();
-    let report = TournamentReport::of(&mut prepared, &played, request.how.out.as_deref(), notes);
+    let mut report = TournamentReport::of(&mut prepared, &played, request.how.out.as_deref(), notes);
     if let Some(folder) = folder {
-        tabulate(&folder, &mut prepared, &report, request.how.recorded(watch))?;
+        match tabulate(&folder, &mut prepared, &report, request.how.recorded(watch)) {
+            Err(RunError::Interrupted) => {
+                tabulate(&folder, &mut prepared, &report, None)?;
+                report.notes.push(RECORDING_INTERRUPTED.to_owned());
+                (report.complete, report.interrupted) = (false, true);
+            }
+            written => written?,
+        }
     }
     Ok(report)
 }
@@ -145,7 +152,7 @@ pub fn merge(shards: &[PathBuf], target: &Path, watch: &dyn Watch) -> Result<Tou
     let mut prepared = prepare(&options.request(folder.path())?)?;
     let plan = prepared.plan.clone();
     let (played, matches) = replay(&plan, prepared.schedule.schedule(), (folder.path(), &begun), watch)?;
-    let report = TournamentReport::of(&mut prepared, &played, Some(target), Vec::new());
+    let report = TournamentReport::of(&mut prepared, &played, Some(target), matches.told().to_vec());
     tabulate(&matches, &mut prepared, &report, None)?;
     drop(matches);
     folder.put()?;
@@ -160,9 +167,14 @@ fn tabulate(
 ) -> Result<(), RunError> {
     let text = serde_json::to_string_pretty(&TournamentReport { out: None, notes: Vec::new(), ..report.clone() });
     let text = text.map_err(|error| RunError::Output(error.to_string()))? + "\n";
-    let complete = report.complete && prepared.plan.shard.is_none();
     let pairings = prepared.schedule.schedule().pairings().to_vec();
-    let made = Made { pairings: &pairings, complete, files: &[(FILE, text)], tables: report.tables(), recorded };
+    let made = Made {
+        pairings: &pairings,
+        complete: report.complete,
+        files: &[(FILE, text)],
+        tables: report.tables(),
+        recorded,
+    };
     folder.tabulate(&prepared.plan, &made)
 }
 
@@ -190,8 +202,8 @@ pub(crate) fn prepare(request: &Request) -> Result<Prepared, RunError> {
     };
     let loaded = load(&base)?;
     let roles = tournament.play.seats().into_iter().map(|seat| role(&sheet, loaded.document(), seat));
-    let roles: Vec<(Role, u32)> = roles.collect::<Result<_, _>>()?;
-    if roles.iter().any(|(role, _)| *role != roles[0].0) {
+    let roles: Vec<Role> = roles.collect::<Result<_, _>>()?;
+    if roles.iter().any(|role| *role != roles[0]) {
         return Err(LoadError::from(sheet.document.problem(
             "play.seats",
             "the two seats are for different roles",
@@ -199,10 +211,10 @@ pub(crate) fn prepare(request: &Request) -> Result<Prepared, RunError> {
         ))
         .into());
     }
-    let players = entrants::players(&sheet, &entrants, (&loaded.library, roles[0].0), folder)?;
+    let players = entrants::players(&sheet, &entrants, (&loaded.library, roles[0]), folder)?;
     let options = serde_json::to_value(Options::of(request)).map_err(|error| RunError::Output(error.to_string()))?;
     let crossing = Crossing { tournament: &tournament, loaded: &loaded, base: &base, players: &players };
-    let mut schedule = crossing.format(&roles)?;
+    let mut schedule = crossing.format()?;
     let is_shardable = schedule.schedule().is_shardable();
     if let (Some(_), false) = (request.how.shard, is_shardable) {
         let text =
@@ -214,7 +226,7 @@ pub(crate) fn prepare(request: &Request) -> Result<Prepared, RunError> {
         name: tournament.name.clone(),
         asked: sheet.text.clone(),
         options,
-        digest: digest(&sheet, request, &loaded),
+        digest: digest(&sheet, request, &loaded, &outside(&base, crossing.sets())?),
         axes: crossing.axes(),
         payoffs: crossing.payoffs(),
         figures: loaded.outcomes().to_vec(),
@@ -222,20 +234,27 @@ pub(crate) fn prepare(request: &Request) -> Result<Prepared, RunError> {
         command: command::tournament(request),
         shard: request.how.shard,
     };
-    let mut prepared =
-        Prepared { plan, schedule, settlement: loaded.scenario().settlement.clone(), players, tournament };
-    check(&mut prepared)?;
+    let prepared = Prepared { plan, schedule, settlement: loaded.scenario().settlement.clone(), players, tournament };
+    check(&prepared)?;
     Ok(prepared)
 }
 
 /// Loads a pairing for everything that is crossed, so that what is wrong is found before anything is played.
-fn check(prepared: &mut Prepared) -> Result<(), LoadError> {
-    let Format::Cross(cross) = &prepared.schedule else { return Ok(()) };
+fn check(prepared: &Prepared) -> Result<(), LoadError> {
     let mut seen = std::collections::BTreeSet::new();
-    for pairing in &cross.pairings {
-        let fresh: Vec<(usize, &String)> = pairing.labels.iter().enumerate().collect();
-        if fresh.iter().any(|label| !seen.contains(label)) {
-            seen.extend(fresh);
+    let first = |population: &Population| {
+        let start = population.start();
+        (0..population.environments.len()).map(|place| population.generation(place, 0, &start)).collect()
+    };
+    let pairings: Vec<Pairing> = match &prepared.schedule {
+        Format::Cross(cross) => cross.pairings.clone(),
+        Format::Ladder(ladder) => ladder.pairings.clone(),
+        Format::Population(population) => first(population),
+    };
+    for pairing in &pairings {
+        let labels: Vec<(usize, String)> = pairing.labels.iter().cloned().enumerate().collect();
+        if labels.iter().any(|label| !seen.contains(label)) {
+            seen.extend(labels);
             match load(&pairing.request) {
                 Err(error) if !error.is_not_applicable() => return Err(error),
                 _ => {}
@@ -245,13 +264,11 @@ fn check(prepared: &mut Prepared) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// The role and the number of agents of a seat.
-fn role(sheet: &Sheet, scenario: &Document, seat: &str) -> Result<(Role, u32), LoadError> {
-    let role = scenario.parse(&format!("{seat}.role"));
-    let count = scenario.parse(&format!("{seat}.count"));
-    match (role, count) {
-        (Ok(role), Ok(count)) => Ok((role, count)),
-        _ => {
+/// The role of a seat.
+fn role(sheet: &Sheet, scenario: &Document, seat: &str) -> Result<Role, LoadError> {
+    match scenario.parse(&format!("{seat}.role")) {
+        Ok(role) => Ok(role),
+        Err(_) => {
             let known: Vec<String> = ["population", "attackers"]
                 .iter()
                 .flat_map(|part| scenario.keys(part).into_iter().map(move |name| format!("{part}.{name}")))
@@ -264,8 +281,14 @@ fn role(sheet: &Sheet, scenario: &Document, seat: &str) -> Result<(Role, u32), L
     }
 }
 
-/// The digest of everything that results depend on.
-fn digest(sheet: &Sheet, request: &Request, loaded: &Loaded) -> [u8; 32] {
+/// How many agents a cohort has in an environment.
+fn agents(environment: &Pairing, seat: &str) -> Result<u32, LoadError> {
+    let document = Document::load(&environment.request.scenario, &environment.request.sets)?;
+    Ok(document.parse(&format!("{seat}.count"))?)
+}
+
+/// The digest of everything that results depend on; `outside` are the digests of files that variants name.
+fn digest(sheet: &Sheet, request: &Request, loaded: &Loaded, outside: &[String]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     let sets = request.sets.iter().map(|set| format!("{}={}", set.path, set.value));
     let own = [request.seed, request.steps, request.replicates.map(u64::from)].map(|value| format!("{value:?}"));
@@ -276,7 +299,7 @@ fn digest(sheet: &Sheet, request: &Request, loaded: &Loaded) -> [u8; 32] {
         loaded.scenario_hash().to_owned(),
         loaded.scripts_hash().to_owned(),
     ];
-    for word in words.into_iter().chain(own).chain(sets) {
+    for word in words.into_iter().chain(own).chain(sets).chain(outside.iter().cloned()) {
         hasher.update(&(word.len() as u64).to_le_bytes());
         hasher.update(word.as_bytes());
     }
@@ -322,6 +345,13 @@ impl Crossing<'_> {
         }
     }
 
+    /// All that is set anywhere.
+    fn sets(&self) -> Vec<Override> {
+        let Tournament { protocols, markets, populations, .. } = self.tournament;
+        let variants = protocols.iter().chain(markets).chain(populations).flat_map(|variant| &variant.set);
+        variants.filter_map(|set| set.parse().ok()).collect()
+    }
+
     /// Everything but the players: protocols × markets × populations.
     fn environments(&self) -> Vec<Pairing> {
         let Tournament { protocols, markets, populations, .. } = self.tournament;
@@ -355,13 +385,11 @@ impl Crossing<'_> {
         Pairing { payoffs, ..pairing }
     }
 
-    fn format(&self, roles: &[(Role, u32)]) -> Result<Format, LoadError> {
+    fn format(&self) -> Result<Format, LoadError> {
         let replicates = self.tournament.replicates;
         let environments = self.environments();
-        let group =
-            |seat: &str, agents: u32| Payoff::Group(seat.rsplit('.').next().unwrap_or_default().to_owned(), agents);
         let pairs = |seats: &(String, String)| -> Vec<Pairing> {
-            let payoffs = vec![group(&seats.0, roles[0].1), group(&seats.1, roles[1].1)];
+            let payoffs = vec![Payoff::Group(seats.0.clone()), Payoff::Group(seats.1.clone())];
             let mut pairings = Vec::new();
             for environment in &environments {
                 for first in self.players {
@@ -391,11 +419,11 @@ impl Crossing<'_> {
                 Format::Ladder(Ladder { pairings, entrants, replicates, rounds: *rounds })
             }
             Play::Population { seat, generations, selection, floor, .. } => Format::Population(Box::new(Population {
+                agents: environments.iter().map(|environment| agents(environment, seat)).collect::<Result<_, _>>()?,
                 environments,
                 players: self.players.to_vec(),
                 scenario: self.loaded.document().clone(),
                 seat: seat.clone(),
-                agents: roles[0].1,
                 generations: *generations,
                 selection: *selection,
                 floor: *floor,

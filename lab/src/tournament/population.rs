@@ -16,7 +16,8 @@ pub(crate) struct Population {
     pub(crate) scenario: Document,
     /// The cohort that is divided.
     pub(crate) seat: String,
-    pub(crate) agents: u32,
+    /// How many agents it has in each environment.
+    pub(crate) agents: Vec<u32>,
     pub(crate) generations: u32,
     pub(crate) selection: f64,
     pub(crate) floor: f64,
@@ -25,15 +26,22 @@ pub(crate) struct Population {
 }
 
 impl Population {
-    /// The name of a player's part of the cohort.
-    fn cohort(&self, player: &Player) -> String {
+    /// The name of a player's part of the cohort: by its place, since its own name need not be one of a cohort.
+    fn cohort(&self, place: usize) -> String {
         let name = self.seat.rsplit('.').next().unwrap_or_default();
-        format!("{name} {}", player.name)
+        format!("{name} {place}")
     }
 
-    /// Agents of each player for shares, by largest remainders, so that they add up.
-    pub(crate) fn agents(&self, shares: &[f64]) -> Vec<u32> {
-        apportion(self.agents, shares)
+    /// A generation of an environment with players in some shares.
+    pub(crate) fn generation(&self, environment: usize, generation: u32, shares: &[f64]) -> Pairing {
+        let agents = apportion(self.agents[environment], shares);
+        self.pairing(&self.environments[environment], generation, &agents)
+    }
+
+    /// Shares of the first generation.
+    #[allow(clippy::cast_precision_loss)]
+    pub(crate) fn start(&self) -> Vec<f64> {
+        vec![1.0 / self.players.len() as f64; self.players.len()]
     }
 
     /// The pairing of an environment with so many agents of each player.
@@ -42,8 +50,8 @@ impl Population {
         let cohort = self.scenario.canonical(&self.seat).unwrap_or_default();
         let part = self.seat.rsplit_once('.').map_or("population", |(part, _)| part);
         let mut sets = vec![format!("{}.count=0", self.seat)];
-        for (player, count) in self.players.iter().zip(agents) {
-            let seat = format!("{part}.{}", self.cohort(player));
+        for (place, (player, count)) in self.players.iter().zip(agents).enumerate() {
+            let seat = format!("{part}.{}", self.cohort(place));
             sets.push(format!("{seat}={cohort}"));
             sets.push(format!("{seat}.count={count}"));
             sets.extend(player.seated_as(&self.scenario, &seat, &self.seat));
@@ -54,15 +62,16 @@ impl Population {
         };
         pairing.request.sets.extend(sets.into_iter().map(read));
         pairing.labels.push(generation.to_string());
-        pairing.payoffs = self.players.iter().map(|player| Payoff::Return(self.cohort(player))).collect();
+        pairing.payoffs = (0..self.players.len()).map(|place| Payoff::Return(self.cohort(place))).collect();
+        // Each generation meets new weather: the luck of one must not be that of all.
+        pairing.environment += &format!("\n{generation}");
         pairing
     }
 
     /// The shares of an environment in every generation that can be told so far, the first one included.
     pub(crate) fn history(&self, environment: usize, results: &Results) -> Vec<Vec<f64>> {
         let count = self.players.len();
-        #[allow(clippy::cast_precision_loss)]
-        let mut shares = vec![1.0 / count as f64; count];
+        let mut shares = self.start();
         let mut history = vec![shares.clone()];
         for generation in 0..self.generations as usize {
             let pairing = generation * self.environments.len() + environment;
@@ -127,7 +136,7 @@ impl Schedule for Population {
         for environment in 0..self.environments.len() {
             let history = self.history(environment, results);
             let Some(shares) = history.get(round as usize) else { return Vec::new() };
-            let pairing = self.pairing(&self.environments[environment], round, &self.agents(shares));
+            let pairing = self.generation(environment, round, shares);
             let place = u32::try_from(self.pairings.len()).unwrap_or(u32::MAX);
             self.pairings.push(pairing);
             orders.extend((0..self.replicates).map(|replicate| Order { round, pairing: place, replicate }));

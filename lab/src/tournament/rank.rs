@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::report::TournamentReport;
-use crate::frames::{FramesError, Row, RunDir, number, text};
+use crate::frames::{FramesError, Row, RunDir, number, text, whole};
 use crate::games::alpha_rank::{AlphaRank, Selection, alpha_rank};
 use crate::games::bradley_terry::{Strengths, bradley_terry};
 use crate::games::matrix::{Cell, Matrix, Replicates};
@@ -29,6 +29,8 @@ pub struct Ranking {
     pub name: String,
     /// How it was played.
     pub format: String,
+    /// Whether everything was played.
+    pub complete: bool,
     /// The settlement asset, in which payoffs are counted.
     pub settlement: String,
     /// Who chooses rows: attackers, or the first of two.
@@ -123,6 +125,8 @@ struct Bout {
     column: usize,
     to_row: f64,
     to_column: f64,
+    /// The environment and the replicate: what all entrants of a seed have in common.
+    weather: String,
 }
 
 /// Makes a game of a tournament's matches.
@@ -131,6 +135,8 @@ struct Bout {
 /// A folder that holds no tournament of pairs; a file that is damaged.
 pub fn rank(folder: &Path) -> Result<Ranking, FramesError> {
     let wrong = |what: &str| FramesError::NotARun { path: folder.to_owned(), what: what.to_owned() };
+    let run = RunDir::open(folder)?;
+    run.check()?;
     let report = TournamentReport::open(folder).map_err(|what| wrong(&what))?;
     let report = report.ok_or_else(|| wrong("holds no tournament, as `palisade tournament … --out` writes it"))?;
     if report.format == "population" {
@@ -140,10 +146,9 @@ pub fn rank(folder: &Path) -> Result<Ranking, FramesError> {
     let (row_axis, column_axis) = if is_attack { ("attacker", "protocol") } else { ("first", "second") };
     let (row_payoff, column_payoff) =
         if is_attack { ("payoff_attacker", "payoff_protocol") } else { ("payoff_first", "payoff_second") };
-    let run = RunDir::open(folder)?;
     let rows = run.rows_of(&format!(
-        "SELECT {row_axis} AS r, {column_axis} AS c, {row_payoff} AS x, {column_payoff} AS y \
-         FROM matches WHERE status = 'done' ORDER BY round, pairing, replicate"
+        "SELECT {row_axis} AS r, {column_axis} AS c, {row_payoff} AS x, {column_payoff} AS y, \
+         protocol, market, population, replicate FROM matches WHERE status = 'done' ORDER BY round, pairing, replicate"
     ))?;
     let names = |axis: usize| {
         let mut names: Vec<String> = Vec::new();
@@ -155,13 +160,13 @@ pub fn rank(folder: &Path) -> Result<Ranking, FramesError> {
         names
     };
     let (row_names, column_names) = if is_attack { (names(3), names(0)) } else { (names(3), names(4)) };
-    let bouts = bouts(&rows, &row_names, &column_names);
+    let bouts = bouts(&rows, (&row_names, &column_names), is_attack);
     let game = |error: GameError| FramesError::Query(error.to_string());
     let matrix = matrix(&bouts, &row_names, &column_names).map_err(game)?;
     Ok(ranking(&report, &matrix, &bouts, is_attack))
 }
 
-fn bouts(rows: &[Row], row_names: &[String], column_names: &[String]) -> Vec<Bout> {
+fn bouts(rows: &[Row], (row_names, column_names): (&[String], &[String]), is_attack: bool) -> Vec<Bout> {
     let place = |names: &[String], name: &str| names.iter().position(|known| known == name);
     let bout = |row: &Row| {
         let bout = Bout {
@@ -169,14 +174,25 @@ fn bouts(rows: &[Row], row_names: &[String], column_names: &[String]) -> Vec<Bou
             column: place(column_names, text(row, "c"))?,
             to_row: number(row, "x"),
             to_column: number(row, "y"),
+            weather: weather(row, is_attack),
         };
         (bout.to_row.is_finite()).then_some(bout)
     };
     rows.iter().filter_map(bout).collect()
 }
 
+fn weather(row: &Row, is_attack: bool) -> String {
+    let protocol = if is_attack { "" } else { text(row, "protocol") };
+    let (market, population) = (text(row, "market"), text(row, "population"));
+    format!("{protocol}\n{market}\n{population}\n{}", whole(row, "replicate"))
+}
+
 fn matrix(bouts: &[Bout], row_names: &[String], column_names: &[String]) -> Result<Matrix, GameError> {
-    let of = |row: usize, column: usize| bouts.iter().filter(move |bout| (bout.row, bout.column) == (row, column));
+    let of = |row: usize, column: usize| {
+        let mut of: Vec<&Bout> = bouts.iter().filter(|bout| (bout.row, bout.column) == (row, column)).collect();
+        of.sort_by(|a, b| a.weather.cmp(&b.weather));
+        of.into_iter()
+    };
     let mut cells = Vec::new();
     for row in 0..row_names.len() {
         for column in 0..column_names.len() {
@@ -188,8 +204,13 @@ fn matrix(bouts: &[Bout], row_names: &[String], column_names: &[String]) -> Resu
             }
         }
     }
-    let count = |cell: &((usize, usize), Cell)| cell.1.to_row.len();
-    let is_even = cells.windows(2).all(|pair| count(&pair[0]) == count(&pair[1]));
+    // Cells are paired where every one has played under the same weather.
+    let under = |place: (usize, usize)| -> Vec<&str> {
+        let mut under: Vec<&str> = of(place.0, place.1).map(|bout| bout.weather.as_str()).collect();
+        under.sort_unstable();
+        under
+    };
+    let is_even = cells.windows(2).all(|pair| under(pair[0].0) == under(pair[1].0));
     let replicates = if is_even { Replicates::Paired } else { Replicates::Independent };
     let mut matrix = Matrix::new(row_names.to_vec(), column_names.to_vec(), replicates)?;
     for ((row, column), cell) in cells {
@@ -226,6 +247,7 @@ fn ranking(report: &TournamentReport, matrix: &Matrix, bouts: &[Bout], is_attack
     Ranking {
         name: report.name.clone(),
         format: report.format.clone(),
+        complete: report.complete,
         settlement: report.settlement.clone(),
         cells: (0..rows.len()).map(|row| (0..columns.len()).map(|column| cell(row, column)).collect()).collect(),
         ratings: ratings::ALL.iter().filter_map(rate).collect(),

@@ -41,6 +41,8 @@ pub struct TournamentReport {
     pub matches: Counts,
     /// Whether everything was played.
     pub complete: bool,
+    /// Whether it ended before all was played that was to be played here.
+    pub interrupted: bool,
     /// The part that was played: which, from 1, of how many.
     pub shard: Option<(u32, u32)>,
     /// What is crossed.
@@ -88,6 +90,8 @@ pub struct PairingRow {
     pub labels: Vec<String>,
     /// Worlds that were played to their end.
     pub n: u32,
+    /// Worlds among them in which a strategy failed.
+    pub faulty: u32,
     /// Whether it makes no sense at all.
     pub not_applicable: bool,
     /// What it was worth, for each payoff.
@@ -114,7 +118,7 @@ impl PayoffRow {
     }
 }
 
-/// How an entrant, or a design, did over all pairings it was in.
+/// How an entrant did over all pairings it was in.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Standing {
     /// Its name.
@@ -123,10 +127,12 @@ pub struct Standing {
     pub pairings: u32,
     /// Worlds.
     pub worlds: u32,
-    /// Mean over pairings of what they were worth to it.
+    /// Worlds among them in which a strategy failed, its own or another.
+    pub faulty: u32,
+    /// Mean over its pairings of what they were worth to it, over the replicates that all of them have played.
     #[serde(deserialize_with = "number")]
     pub mean: f64,
-    /// The 95 % interval of that mean over replicates, which share their seeds, by Student's t.
+    /// The 95 % interval of that mean over these replicates, which share their seeds, by Student's t.
     pub interval: Option<(f64, f64)>,
     /// The 95 % interval of how far it is behind the first, over replicates, by Student's t.
     pub behind: Option<(f64, f64)>,
@@ -171,7 +177,8 @@ impl TournamentReport {
             seed: plan.seed,
             settlement: settlement.clone(),
             matches: counts(&played.results, pairings.len()),
-            complete: !played.interrupted,
+            complete: !played.interrupted && plan.shard.is_none(),
+            interrupted: played.interrupted,
             shard: plan.shard,
             axes: plan.axes.iter().map(|axis| axis.name.clone()).collect(),
             payoffs: plan.payoffs.clone(),
@@ -222,12 +229,16 @@ impl TournamentReport {
     /// The tables beside `matches` and `pairings`.
     pub(super) fn tables(&self) -> Vec<Frame> {
         let text = |text: &str| Item::Text(Arc::from(text));
-        let mut standings = Frame::new("standings", "How an entrant or a design did, the best first.");
+        let mut standings = Frame::new("standings", "How an entrant did, the best first.");
         for (name, doc, data) in [
             ("name", "Its name.", Data::Text(Vec::new())),
             ("pairings", "Pairings that make sense.", Data::Int(Vec::new())),
             ("worlds", "Worlds.", Data::Int(Vec::new())),
-            ("mean", "Mean over pairings of what they were worth to it.", Data::Float(Vec::new())),
+            (
+                "mean",
+                "Mean over its pairings of what they were worth to it, over the replicates that all have played.",
+                Data::Float(Vec::new()),
+            ),
             ("low", "Lower end of the 95 % interval of that mean.", Data::Float(Vec::new())),
             ("high", "Upper end.", Data::Float(Vec::new())),
         ] {
@@ -284,6 +295,7 @@ fn row(place: usize, pairing: &Pairing, results: &Results) -> PairingRow {
     PairingRow {
         labels: pairing.labels.clone(),
         n: count(briefs.iter().filter(|brief| brief.status == Status::Done).count()),
+        faulty: count(briefs.iter().filter(|brief| brief.faults > 0).count()),
         not_applicable: briefs.first().is_some_and(|brief| brief.status == Status::NotApplicable),
         payoffs: (0..pairing.payoffs.len())
             .map(|side| {
@@ -374,10 +386,11 @@ fn standings(schedule: &Format, pairings: &[Pairing], results: &Results) -> Vec<
 /// A standing, and its mean payoff by replicate.
 fn standing(name: String, parts: &[(usize, usize)], results: &Results) -> (Standing, BTreeMap<u32, f64>) {
     let mut means = Vec::new();
-    let (mut worlds, mut gains) = (0_u32, 0_u32);
+    let (mut worlds, mut gains, mut faulty) = (0_u32, 0_u32, 0_u32);
     let mut replicates: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for (place, side) in parts {
         let done = results.of(*place).iter().filter(|brief| brief.status == Status::Done);
+        faulty += u32::try_from(done.clone().filter(|brief| brief.faults > 0).count()).unwrap_or(u32::MAX);
         let values: Vec<(u32, f64)> = done
             .filter_map(|brief| Some((brief.replicate, *brief.payoffs.get(*side)?)))
             .filter(|(_, value)| value.is_finite())
@@ -397,12 +410,14 @@ fn standing(name: String, parts: &[(usize, usize)], results: &Results) -> (Stand
     replicates.retain(|_, values| values.len() == full);
     let by_replicate: BTreeMap<u32, f64> =
         replicates.into_iter().map(|(replicate, values)| (replicate, stats::mean(&values))).collect();
+    let of_all: Vec<f64> = by_replicate.values().copied().collect();
     let standing = Standing {
         name,
         pairings: u32::try_from(means.len()).unwrap_or(u32::MAX),
         worlds,
-        mean: stats::mean(&means),
-        interval: stats::mean_interval(&by_replicate.values().copied().collect::<Vec<_>>()),
+        faulty,
+        mean: stats::mean(&of_all),
+        interval: stats::mean_interval(&of_all),
         behind: None,
         best: means.iter().copied().fold(f64::NAN, f64::max),
         gained: f64::from(gains) / f64::from(worlds),
@@ -412,19 +427,40 @@ fn standing(name: String, parts: &[(usize, usize)], results: &Results) -> (Stand
 
 fn verdict(report: &TournamentReport) -> String {
     let coins = |value: f64| format!("{} {}", amount(value), report.settlement);
-    let Counts { all, failed, engine_fault, .. } = report.matches;
+    let Counts { all, done, failed, engine_fault, .. } = report.matches;
     let mut text = match report.format.as_str() {
+        _ if done == 0 => "No match was played to its end.".to_owned(),
         "attack" => attack_verdict(report, &coins),
         "population" => population_verdict(report),
+        "ladder" => ladder_verdict(report),
         _ => pairs_verdict(report, &coins),
     };
+    let faulty: u32 = report.pairings.iter().map(|row| row.faulty).sum();
+    if faulty > 0 {
+        text += &format!(" In {faulty} of {done} worlds a strategy failed: see `faults` in the table `matches`.");
+    }
     if failed + engine_fault > 0 {
         text += &format!(" {} of {all} matches failed.", failed + engine_fault);
     }
-    if !report.complete {
-        text += " Interrupted: go on by --resume.";
-    }
+    text += &crate::matches::part_of(report.shard, report.complete);
     text
+}
+
+/// Who ends on top, and how many of its neighbors' meetings decided that.
+fn ladder_verdict(report: &TournamentReport) -> String {
+    let Some(top) = report.standings.first() else { return String::new() };
+    let moved = report.meetings.iter().filter(|meeting| meeting.swapped).count();
+    let decided = report
+        .meetings
+        .iter()
+        .filter(|meeting| meeting.interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0))
+        .count();
+    format!(
+        "{} ends on top of {}: of {} meetings {decided} were decided beyond chance, and {moved} moved somebody up.",
+        top.name,
+        report.entrants.len(),
+        report.meetings.len()
+    )
 }
 
 /// Who comes first, as far as that is beyond chance.
@@ -463,6 +499,10 @@ fn attack_verdict(report: &TournamentReport, coins: &dyn Fn(f64) -> String) -> S
         }
     }
     let most = &best.payoffs[0];
+    if report.pairings.iter().all(|row| row.n <= 1) {
+        let alone = "One world each tells nothing of chance";
+        return format!("{alone}; the most is {attacker} against {place} with {}.", coins(most.mean));
+    }
     if pays == 0 {
         return format!(
             "No attack pays beyond chance in any of {count} pairings; the best is {attacker} against {place} with {} on average. None was found among these, which is not to say that there is none.",

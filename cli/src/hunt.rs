@@ -359,6 +359,10 @@ fn share(share: f64) -> String {
 }
 
 fn defences(hunt: &Hunt) -> String {
+    // Where no defence was to be looked at, none was left out either.
+    if hunt.capital.is_none() {
+        return String::new();
+    }
     let columns = [
         ("defence", Align::Left),
         ("now", Align::Right),

@@ -321,7 +321,10 @@ impl Hunter<'_> {
             seen.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect();
         // Of plans that bring the same, the one that stands first in the order of their bits.
         candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.total()));
-        Ok(Looked { candidates, evaluations: walk.evaluations + 1, restarts: walk.restarts, ended })
+        // Of a generation that was ended early, some plans were played all the same.
+        let played = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
+        let evaluations = if ended { played } else { walk.evaluations + 1 };
+        Ok(Looked { candidates, evaluations, restarts: walk.restarts, ended })
     }
 
     /// What the search makes of a plan: its mean profit, in units.

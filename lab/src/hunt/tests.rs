@@ -280,6 +280,24 @@ fn an_attacker_can_be_replaced() {
     assert!(hunt.best.found_at > hunt.start.found_at);
 }
 
+/// Each cohort has its own numbers, and a short name means those of all.
+#[test]
+fn several_cohorts_are_searched_together() {
+    let twin = ATTACKER.replace("attackers: Inline({", "").replace("\"thief\"", "\"twin\"").replace("}),", "");
+    let both = format!("{}, {twin}}}),", ATTACKER.trim_end_matches("}),"));
+    let (_folder, request) = two_pools(&[(ATTACKER, &both)]);
+    let choice = Choice { params: vec!["spend".into()], fixed: vec![("twin.spend".into(), 0.0)], ..Choice::default() };
+    let (found, certificate) = hunt(&request, &Hunting { choice, ..hunting() }, &quiet()).unwrap();
+    let names: Vec<&str> = found.searched.iter().map(|variable| variable.name.as_str()).collect();
+    assert_eq!((names, found.attackers.len()), (vec!["thief.spend"], 2));
+    let spend = value(&found, "thief.spend");
+    assert!(
+        (spend / optimum() - 1.0).abs() < 0.03 && found.command.contains("attackers.twin.params.spend=0"),
+        "{found:?}"
+    );
+    assert_eq!(certificate.unwrap().expected_profit, profit(units(spend), 0));
+}
+
 mod certificates {
     use super::*;
 

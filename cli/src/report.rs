@@ -13,7 +13,7 @@ use crate::trouble::Trouble;
 
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
-    /// A folder that `palisade run`, `compare`, `tournament` or `sweep` wrote by --out
+    /// A folder that `palisade run`, `compare`, `tournament` or `sweep` wrote by --out, or the certificate of a `hunt`
     dir: PathBuf,
     /// The file to write, which must not exist [default: the folder's name with .html behind it]
     #[arg(long, value_name = "FILE")]

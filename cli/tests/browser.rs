@@ -122,9 +122,15 @@ fn every_chart_is_drawn_nothing_overflows_and_nothing_is_fetched() {
         ["--vary", "protocol.markets.THIN-PERP.imr=0.1..0.5", "--vary", "market.venues.THIN/USD.depth=1e5..1e6:log"];
     many(&[&["sweep", "thin_market", "--indices", "16"][..], &axes].concat(), "indices");
     many(&["sweep", "thin_market", "--vary", "protocol.markets.THIN-PERP.imr=0.1..0.5/5"], "curve");
-    let many = [("attacks", 3), ("pairs", 6), ("crowd", 1), ("indices", 2), ("curve", 1)];
+    let hunt =
+        ["hunt", "thin_market", "--steps", "60", "--budget", "4", "--seeds", "1", "--held-out", "4", "--plan-only"];
+    palisade(folder, &[&hunt[..], &["--quiet", "--certificate", "found.json"]].concat());
+    palisade(folder, &["report", "found.json", "--out", "found.html"]);
+    let many = [("found", 1), ("attacks", 3), ("pairs", 6), ("crowd", 1), ("indices", 2), ("curve", 1)];
     for (name, charts) in [("attacked", 8), ("voted", 6), ("compared", 4)].into_iter().chain(many) {
-        palisade(folder, &["report", name]);
+        if name != "found" {
+            palisade(folder, &["report", name]);
+        }
         for width in [1280, 390] {
             let told = told(&chromium, folder, &format!("{name}.html"), width);
             let of = |key: &str| told[key].as_u64().unwrap_or(u64::MAX);

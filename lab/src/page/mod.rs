@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::compare::Comparison;
 use crate::frames::{FramesError, RunDir};
+use crate::hunt::Certificate;
 use crate::report::Report;
 use crate::sweep::SweepReport;
 use crate::tournament::{Ranking, TournamentReport, rank};
@@ -28,6 +29,8 @@ pub(crate) enum Source {
     Tournament(Box<TournamentSource>),
     /// A sweep.
     Sweep(Box<SweepReport>),
+    /// What a hunt found.
+    Hunt(Box<Certificate>),
 }
 
 /// A tournament, and what it is as a game where it is one of pairs.
@@ -116,6 +119,7 @@ pub fn page(folder: &Path) -> Result<String, FramesError> {
             let TournamentReport { name, summary, command, .. } = &source.report;
             (name.clone(), summary.clone(), command.clone())
         }
+        Source::Hunt(found) => (format!("Hunt: {}", found.name), String::new(), found.command.clone()),
         Source::Sweep(report) => (format!("Sweep: {}", report.name), report.summary.clone(), report.command.clone()),
     };
     let mut parts = Vec::new();
@@ -145,6 +149,11 @@ fn open(folder: &Path) -> Result<Source, FramesError> {
         Ok(RunSource { run, report })
     };
     let wrong = |what| FramesError::NotARun { path: folder.to_owned(), what };
+    if folder.is_file()
+        && let Some(found) = Certificate::open(folder).map_err(|error| FramesError::Output(error.to_string()))?
+    {
+        return Ok(Source::Hunt(Box::new(found)));
+    }
     if let Some(report) = TournamentReport::open(folder).map_err(wrong)? {
         check(folder)?;
         let ranking = if report.format == "population" { None } else { Some(rank(folder)?) };

@@ -43,6 +43,10 @@ pub(super) fn closing(source: &Source) -> Result<Option<Section>, FramesError> {
             let of = many((&report.scenario, &report.digest), report.seed);
             (of, vec![report.command.clone()])
         }
+        Source::Hunt(found) => {
+            let rows = [("scenario", &found.name), ("scenario hash", &found.scenario_hash)];
+            (rows.map(|(key, value)| row(key, value)).into(), vec![found.command.clone()])
+        }
         Source::Sweep(report) => (many((&report.scenario, &report.digest), report.seed), vec![report.command.clone()]),
     };
     let assumed = ASSUMPTIONS.iter().map(|text| vec![(*text).to_owned()]).collect();

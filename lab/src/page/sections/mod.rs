@@ -4,6 +4,7 @@ mod attack;
 mod closing;
 mod comparison;
 mod governance;
+mod hunt;
 mod losses;
 mod market;
 mod safety;
@@ -17,7 +18,8 @@ use crate::frames::{FramesError, Row, RunDir, number, text};
 /// Makes a section, or nothing where there is nothing to show.
 type Make = fn(&Source) -> Result<Option<Section>, FramesError>;
 
-pub(super) const ALL: [Make; 23] = [
+pub(super) const ALL: [Make; 24] = [
+    hunt::finding,
     tournament::verdict,
     tournament::payoffs,
     tournament::ratings,

@@ -84,16 +84,21 @@ impl MatchOnlooker {
         listen()?;
         let shown = stderr().is_terminal() && !display.quiet && !display.json;
         let bar = if shown { ProgressBar::no_length() } else { ProgressBar::hidden() };
-        let template = "{bar:40} {human_pos} of at most {human_len} matches, {msg}";
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        // How many come is not always known.
+        styled(&bar, "{spinner} {human_pos} matches, {msg}");
         Ok(Self { bar, now: AtomicU64::new(0), begun: Instant::now() })
     }
+}
+
+fn styled(bar: &ProgressBar, template: &str) {
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
 }
 
 impl Watch for MatchOnlooker {
     fn stepped(&self, _: u64) {}
 
     fn planned_matches(&self, most: u64) {
+        styled(&self.bar, "{bar:40} {human_pos} of at most {human_len} matches, {msg}");
         self.bar.set_length(most);
         self.bar.enable_steady_tick(Duration::from_millis(200));
     }

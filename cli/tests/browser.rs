@@ -112,7 +112,7 @@ fn every_chart_is_drawn_nothing_overflows_and_nothing_is_fetched() {
         folder,
         &["compare", "thin_market", "--with", with, "--seeds", "3", "--steps", "240", "--out", "compared", "--quiet"],
     );
-    let small = ["--steps", "60", "--replicates", "3", "--quiet", "--out"];
+    let small = ["--steps", "30", "--replicates", "2", "--quiet", "--out"];
     let many = |command: &[&str], name: &str| palisade(folder, &[command, &small, &[name]].concat());
     many(&["tournament", "attackers_vs_defences"], "attacks");
     many(&["tournament", "oracle_games"], "pairs");

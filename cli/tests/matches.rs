@@ -104,7 +104,8 @@ fn matches_are_recorded_in_full_where_that_is_asked_for() {
     assert_eq!(count("SELECT COUNT(DISTINCT run) AS n FROM world"), 24.0);
     assert_eq!(count("SELECT COUNT(*) AS n FROM world"), 24.0 * 5.0, "steps 0, 10, 20, 30 and the last, 39");
     assert!(count("SELECT COUNT(*) AS n FROM trades") > 0.0);
-    let joined = "SELECT MAX(ABS(w.withdrawn - m.withdrawn)) AS d FROM world w JOIN matches m ON w.run = m.run WHERE w.step = 39";
+    let joined =
+        "SELECT MAX(ABS(w.solvency - m.solvency)) AS d FROM world w JOIN matches m ON w.run = m.run WHERE w.step = 39";
     let parts = fs::read_dir(folder.path().join("t/world")).expect("a folder").count();
     assert_eq!((count(joined), parts), (0.0, 1), "one file, and its last rows are what the matches ended with");
 }
@@ -241,7 +242,7 @@ fn isolated_matches_give_the_same_bytes_and_a_process_that_dies_is_a_row() {
     let asked =
         printed(folder.path(), &["query", "poor", "SELECT status, message, command FROM matches", "--format", "csv"]);
     assert!(
-        asked.contains("engine_fault") && asked.contains("twice") && asked.contains("palisade run thin_market"),
+        asked.contains("engine_fault") && asked.contains("behind step 0") && asked.contains("palisade run thin_market"),
         "{asked}"
     );
 }

@@ -74,6 +74,8 @@ fn shipped(folder: &Path) -> Vec<PathBuf> {
     let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
     let mut all: Vec<PathBuf> = folders.iter().flat_map(|folder| shipped(folder)).collect();
     all.extend(files.into_iter().filter(|file| file.extension().is_some_and(|kind| kind == "ron")));
+    // Tournaments are no scenarios.
+    all.retain(|file| !file.components().any(|part| part.as_os_str() == "tournaments"));
     all
 }
 

@@ -78,7 +78,12 @@ fn entrants_are_found_by_file_folder_and_card() {
     assert_eq!(found, ["alone", "looker", "gambler"], "a trader is no attacker");
     assert_eq!(entrants("Card((capital: Some(150_000.0)))"), ["latency_sniper"]);
     assert!(entrants("Card((requires: [\"governance\"]))").contains(&"quorum_capture".to_owned()));
-    assert_eq!(entrants("Card((stochastic: Some(true)))"), [""; 0], "only the gambler draws");
+    let nobody = |card: &str| play(folder.path(), &attack(card)).expect_err("nobody").to_string();
+    assert!(
+        nobody("Card((stochastic: Some(true)))").contains("nobody like this who plays attacker"),
+        "only the gambler draws"
+    );
+    assert!(nobody("Card((requires: [\"governence\"]))").contains("nobody like this"));
     assert!(entrants("Card((stochastic: Some(false)))").contains(&"thin_market_push".to_owned()));
     let known = "Card((information: Some([\"time\", \"rng\"])))";
     assert_eq!(play(folder.path(), &attack(&format!("{known}, Folder(\"mine\")"))).expect("t").entrants.len(), 2);

@@ -257,6 +257,13 @@ fn journals(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Says of journals that were brought together what they are.
+pub(super) fn adopt(folder: &Path, plan: &Plan) -> Result<(), RunError> {
+    let text = serde_json::to_string_pretty(&plan.begun()).map_err(|error| RunError::Output(error.to_string()))?;
+    let path = folder.join(PLAN);
+    fs::write(&path, text + "\n").map_err(|error| failed(&path, &error))
+}
+
 /// What stands in a folder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::folder::{Begun, MatchFolder};
+use super::folder::{Begun, MatchFolder, adopt};
 use super::isolate::Isolated;
 use super::journal;
 use super::player::{InProcess, Nobody, Player};
@@ -132,6 +132,7 @@ pub(crate) fn replay(
     watch: &dyn Watch,
 ) -> Result<(Played, MatchFolder), RunError> {
     plan.is(begun).map_err(|what| RunError::Output(format!("the shards: {what}")))?;
+    adopt(folder, plan)?;
     let mut matches = MatchFolder::begin(folder, plan, true)?;
     let played = play(schedule, &Playing { plan, player: &Nobody, jobs: 1, watch }, Some(&mut matches))?;
     if played.interrupted {

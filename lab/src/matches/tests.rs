@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::disk::Disk;
 use super::play::{Playing, play};
-use super::player::{Nobody, Player};
+use super::player::Player;
 use super::*;
 use crate::figure::Figure;
 use crate::run::{RunError, Watch};
@@ -280,11 +280,10 @@ fn shards_together_are_the_whole() {
     let merged = |paths: &[PathBuf]| -> Result<Played, RunError> {
         let (gathered, begun) = gather(paths, &target)?;
         plan(None).is(&begun).unwrap();
-        let mut matches = MatchFolder::begin(gathered.path(), &plan(None), true)?;
         let (mut schedule, toy) = (schedule(), Toy::until(u64::MAX));
-        let playing = Playing { plan: &plan(None), player: &Nobody, jobs: 1, watch: &toy };
-        let played = play(&mut schedule, &playing, Some(&mut matches))?;
-        if !played.interrupted {
+        let (played, matches) = replay(&plan(None), &mut schedule, (gathered.path(), &begun), &toy)?;
+        assert_eq!(matches.told(), [""; 0]);
+        {
             let files = [("toy.json", format!("{{\"matches\": {}}}\n", played.matches))];
             let made = Made {
                 pairings: schedule.pairings(),
@@ -302,7 +301,7 @@ fn shards_together_are_the_whole() {
     assert!(merged(&paths[..2]).unwrap_err().to_string().contains("shard 3 of 3 is missing"));
     assert!(merged(&[paths[0].clone(), paths[0].clone()]).unwrap_err().to_string().contains("are the same shard, 1"));
     assert!(merged(&[folder.path().join("whole")]).unwrap_err().to_string().contains("is no shard"));
-    assert!(merged(&paths).unwrap().interrupted, "the second shard is not complete");
+    assert!(merged(&paths).unwrap_err().to_string().contains("matches are missing"), "the second is not complete");
     assert!(!target.exists());
     let rest = shard(2, u64::MAX).1;
     assert_eq!(parts.iter().map(|(_, played)| played).sum::<u64>() + rest, matches);

@@ -33,11 +33,14 @@ impl Player for Nobody {
     }
 }
 
+/// A pairing's scenario, or why there is none.
+type Read = Result<Loaded, LoadError>;
+
 /// Plays in this process. Scenarios are loaded once for as long as some worker plays them.
 pub(crate) struct InProcess<'a> {
     watch: &'a dyn Watch,
-    loaded: Mutex<BTreeMap<u32, Weak<Result<Loaded, LoadError>>>>,
-    held: Vec<Mutex<Option<Arc<Result<Loaded, LoadError>>>>>,
+    loaded: Mutex<BTreeMap<u32, Weak<Read>>>,
+    held: Vec<Mutex<Option<Arc<Read>>>>,
 }
 
 impl<'a> InProcess<'a> {
@@ -46,7 +49,7 @@ impl<'a> InProcess<'a> {
         Self { watch, loaded: Mutex::default(), held }
     }
 
-    fn load(&self, worker: usize, (pairing, order): (&Pairing, Order)) -> Arc<Result<Loaded, LoadError>> {
+    fn load(&self, worker: usize, (pairing, order): (&Pairing, Order)) -> Arc<Read> {
         let mut shared = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let known = shared.get(&order.pairing).and_then(Weak::upgrade);
         let loaded = known.unwrap_or_else(|| {

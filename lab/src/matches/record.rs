@@ -36,6 +36,9 @@ impl Spectator for Kept {
     }
 }
 
+/// The rows of a match and its last step; none of one that was not played to its end.
+type Again = Option<(Vec<Frame>, u64)>;
+
 /// Plays the matches of some entries again and writes their rows, in the order of entries; `first` is the place of the first.
 pub(super) fn record(
     tables: &mut ManyTables<'_>,
@@ -50,7 +53,7 @@ pub(super) fn record(
         if recorded.watch.interrupted() {
             return Err(RunError::Interrupted);
         }
-        let played: Vec<Result<Option<(Vec<Frame>, u64)>, RunError>> =
+        let played: Vec<Result<Again, RunError>> =
             pool.install(|| some.par_iter().map(|(_, entry)| again(entry, pairings, recorded)).collect());
         for ((run, entry), played) in some.iter().zip(played) {
             if let Some((frames, last)) = played? {
@@ -61,8 +64,8 @@ pub(super) fn record(
     Ok(())
 }
 
-/// The rows of a match, and its last step; none of one that was not played to its end.
-fn again(entry: &Entry, pairings: &[Pairing], recorded: &Recorded<'_>) -> Result<Option<(Vec<Frame>, u64)>, RunError> {
+/// Plays a match again.
+fn again(entry: &Entry, pairings: &[Pairing], recorded: &Recorded<'_>) -> Result<Again, RunError> {
     let Some(pairing) = pairings.get(entry.order.pairing as usize).filter(|_| entry.status == Status::Done) else {
         return Ok(None);
     };

@@ -295,7 +295,7 @@ fn matches(count: u64) -> String {
 
 fn closing(report: &TournamentReport) -> String {
     let Counts { all, done, not_applicable, .. } = report.matches;
-    let mut text = format!("{} of which {done} were played to their end", matches(all));
+    let mut text = format!("{} of which {} were played to their end", matches(all), palisade_lab::words::count(done));
     if not_applicable > 0 {
         text += &format!(" and {not_applicable} not applicable");
     }

@@ -151,6 +151,13 @@ fn thinned(series: &[(f64, f64)]) -> Vec<(f64, f64)> {
     kept
 }
 
+/// How numbers stand on an axis: with thousands and millions as letters only where they are large, so that no share reads as
+/// thousandths of something.
+pub(crate) fn tick_format(values: impl Iterator<Item = f64>) -> &'static str {
+    let most = values.filter(|value| value.is_finite()).map(f64::abs).fold(0.0, f64::max);
+    if most < 1000.0 { ".3~f" } else { ".4~s" }
+}
+
 /// Horizontal bars from zero: name and value, in their order.
 pub(crate) fn bars(id: &str, (title, caption): (&str, &str), unit: &str, bars: &[(String, f64)]) -> Chart {
     let values: Vec<Value> =
@@ -163,7 +170,7 @@ pub(crate) fn bars(id: &str, (title, caption): (&str, &str), unit: &str, bars: &
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
         "encoding": {
             "y": names,
-            "x": {"field": "v", "type": "quantitative", "title": unit, "axis": {"format": ".4~s", "tickCount": 8}},
+            "x": {"field": "v", "type": "quantitative", "title": unit, "axis": {"format": tick_format(bars.iter().map(|(_, value)| *value)), "tickCount": 8}},
             "color": color,
             "tooltip": [{"field": "n", "type": "nominal", "title": "who"}, {"field": "l", "type": "nominal", "title": unit}],
         },

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::chart::Chart;
+use super::chart::{Chart, tick_format};
 use super::{Head, Table, numbers, words};
 
 /// One field of a heat map.
@@ -78,7 +78,8 @@ pub(crate) fn estimates(id: &str, (title, caption): (&str, &str), unit: &str, ro
         })
         .collect();
     let y = json!({"field": "n", "type": "nominal", "sort": null, "title": null, "axis": {"labelLimit": 220}});
-    let x = |field: &str| json!({"field": field, "type": "quantitative", "title": unit, "scale": {"zero": false}, "axis": {"format": ".4~s", "tickCount": 7}});
+    let format = tick_format(rows.iter().map(|row| row.value));
+    let x = |field: &str| json!({"field": field, "type": "quantitative", "title": unit, "scale": {"zero": false}, "axis": {"format": format, "tickCount": 7}});
     let spec = json!({
         "height": 28 * rows.len(),
         "data": {"values": values},
@@ -124,24 +125,26 @@ pub(crate) fn curves(id: &str, (title, caption): (&str, &str), (x, y): (&str, &s
             json!({"x": at.x, "v": at.value, "l": low, "h": high, "s": at.series})
         })
         .collect();
+    let format = tick_format(points.iter().map(|at| at.value));
     let across = json!({"field": "x", "type": "quantitative", "title": x, "scale": {"nice": false, "zero": false}, "axis": {"tickCount": 8}});
-    let up = |field: &str| json!({"field": field, "type": "quantitative", "title": y, "scale": {"zero": false}, "axis": {"format": ".4~s", "tickCount": 6}});
+    let up = |field: &str| json!({"field": field, "type": "quantitative", "title": y, "scale": {"zero": false}, "axis": {"format": format, "tickCount": 6}});
     let series = distinct(points.iter().map(|at| at.series.as_str()));
     let legend = if series.len() > 1 { json!({}) } else { Value::Null };
     let color = json!({"field": "s", "type": "nominal", "scale": {"domain": series}, "legend": legend});
-    let spec = json!({
-        "height": 260,
-        "data": {"values": values},
-        "layer": [
-            {"mark": {"type": "area", "opacity": 0.18}, "encoding": {"x": across, "y": up("l"), "y2": {"field": "h"}, "color": color}},
-            {"mark": {"type": "line", "strokeWidth": 1.8, "point": points.len() <= 60}, "encoding": {"x": across, "y": up("v"), "color": color,
-                "tooltip": [
-                    {"field": "s", "type": "nominal", "title": "series"},
-                    {"field": "x", "type": "quantitative", "title": x, "format": ",.6~g"},
-                    {"field": "v", "type": "quantitative", "title": y, "format": ",.6~g"},
-                ]}},
-        ],
+    let band = json!({"mark": {"type": "area", "opacity": 0.18}, "encoding": {"x": across, "y": up("l"), "y2": {"field": "h"}, "color": color}});
+    let line = json!({
+        "mark": {"type": "line", "strokeWidth": 1.8, "point": points.len() <= 60},
+        "encoding": {"x": across, "y": up("v"), "color": color,
+            "tooltip": [
+                {"field": "s", "type": "nominal", "title": "series"},
+                {"field": "x", "type": "quantitative", "title": x, "format": ",.6~g"},
+                {"field": "v", "type": "quantitative", "title": y, "format": ",.6~g"},
+            ]},
     });
+    // A band of nothing would only make its legend pale.
+    let has_bands = points.iter().any(|at| at.interval.is_some());
+    let layers: Vec<Value> = if has_bands { vec![band, line] } else { vec![line] };
+    let spec = json!({"height": 260, "data": {"values": values}, "layer": layers});
     let lines = points
         .iter()
         .map(|at| {

@@ -18,9 +18,10 @@ pub(super) fn verdict(source: &Source) -> Result<Option<Section>, FramesError> {
     let Counts { all, done, not_applicable, failed, engine_fault } = report.matches;
     let mut lead = vec![report.verdict.clone()];
     lead.push(format!(
-        "{} matches from scenario {}: {done} were played to their end, {not_applicable} pairings make no sense, {} failed. All entrants meet the same seeds.",
+        "{} matches from scenario {}: {} were played to their end, {not_applicable} pairings make no sense, {} failed. All entrants meet the same seeds.",
         count(all),
         report.scenario,
+        count(done),
         failed + engine_fault
     ));
     let heads = vec![

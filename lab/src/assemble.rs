@@ -107,7 +107,7 @@ fn each<T: DeserializeOwned>(
 
 /// The value at a path, or its default where there is none.
 pub(crate) fn optional<T: DeserializeOwned + Default>(document: &Document, path: &str) -> Result<T, Problem> {
-    if document.raw(path).is_some() { document.parse(path) } else { Ok(T::default()) }
+    document.optional(path).map(Option::unwrap_or_default)
 }
 
 /// The plan of steps.

@@ -44,7 +44,7 @@ pub(crate) fn compare(a: &RunRequest, b: &RunRequest, seeds: usize) -> String {
     line.option("seeds", &seeds.to_string());
     line.world(a, a.steps);
     for set in with {
-        line.option("with", &format!("{}={}", set.path, set.value));
+        line.option("with", &set.to_string());
     }
     line.0
 }
@@ -118,7 +118,7 @@ impl Line {
             self.option("steps", &steps.to_string());
         }
         for set in &request.sets {
-            self.option("set", &format!("{}={}", set.path, set.value));
+            self.option("set", &set.to_string());
         }
         for fork in &request.forks {
             self.option("set-at", &fork.step.to_string());

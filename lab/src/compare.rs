@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::command;
-use crate::folder::NewFolder;
+use crate::folder::{NewFolder, json, read_json};
 use crate::load::{LoadError, Loaded, RunRequest};
 use crate::report::Report;
 use crate::run::{RunError, Watch, run_worlds};
@@ -128,9 +128,7 @@ impl Pair<'_> {
         let (right, second) = play(self.b, "b")?;
         let comparison = self.of((&left, &first), (&right, &second));
         if let Some(folder) = folder {
-            let text =
-                serde_json::to_string_pretty(&comparison).map_err(|error| RunError::Output(error.to_string()))?;
-            folder.write(FILE, &(text + "\n"))?;
+            folder.write(FILE, &json(&comparison)?)?;
             folder.put()?;
         }
         Ok(comparison)
@@ -164,7 +162,7 @@ impl Pair<'_> {
         });
         let side = |report: &Report, request: &RunRequest| Side {
             scenario: report.scenario.clone(),
-            set: request.sets.iter().map(|set| format!("{}={}", set.path, set.value)).collect(),
+            set: request.sets.iter().map(ToString::to_string).collect(),
             length: Some(Length { steps: report.steps, time: report.time.clone() }),
             command: report.command.clone(),
         };
@@ -190,12 +188,7 @@ impl Comparison {
     /// # Errors
     /// A comparison that cannot be read.
     pub fn open(folder: &Path) -> Result<Option<Self>, String> {
-        let file = folder.join(FILE);
-        match std::fs::read_to_string(&file) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(format!("{}: {error}", file.display())),
-            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| format!("{}: {error}", file.display())),
-        }
+        read_json(&folder.join(FILE))
     }
 
     /// A sentence about designs that do not run equally long: what adds up over time differs for that alone.

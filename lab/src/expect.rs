@@ -216,13 +216,7 @@ fn overrides(document: &Document, path: &str, sets: &[String]) -> Result<Vec<Ove
     if sets.is_empty() {
         return Err(document.problem(&format!("{path}.set"), "changes nothing", None));
     }
-    let read = |(index, set): (usize, &String)| {
-        set.parse().map_err(|problem: Problem| {
-            let hint = problem.help().map(str::to_owned);
-            document.problem(&format!("{path}.set.{index}"), problem.message(), hint)
-        })
-    };
-    sets.iter().enumerate().map(read).collect()
+    document.overrides(&format!("{path}.set"), sets)
 }
 
 fn check_name(document: &Document, names: &Names<'_>, path: &str, figure: (&str, Option<Span>)) -> Result<(), Problem> {

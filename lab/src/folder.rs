@@ -6,6 +6,11 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::run::RunError;
+
 /// Why a folder cannot be written.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{}: {what}", path.display())]
@@ -72,6 +77,22 @@ impl Drop for NewFolder {
     fn drop(&mut self) {
         // Gone already when it was put in place; a remainder that cannot be removed says `partial` in its name.
         let _ = fs::remove_dir_all(&self.partial);
+    }
+}
+
+/// A value as a file of it holds it: JSON for people, with a line end.
+pub(crate) fn json(value: &impl Serialize) -> Result<String, RunError> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| RunError::Output(error.to_string()))?;
+    Ok(text + "\n")
+}
+
+/// Reads such a file back; `None` when there is none.
+pub(crate) fn read_json<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, String> {
+    let wrong = |error: &dyn Display| format!("{}: {error}", file.display());
+    match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(wrong(&error)),
+        Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| wrong(&error)),
     }
 }
 

@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn coordinates_are_values_in_the_order_of_axes() {
         let point = space(&["b=0..10", "a=[x,y]"]).unwrap().at(&[0.25, 0.75]);
-        let sets: Vec<String> = point.sets().iter().map(|set| format!("{}={}", set.path, set.value)).collect();
+        let sets: Vec<String> = point.sets().iter().map(ToString::to_string).collect();
         assert_eq!(sets, ["b=2.5", "a=y"]);
     }
 

@@ -155,7 +155,7 @@ impl Certificate {
             scenario_hash: loaded.scenario_hash().to_owned(),
             scripts,
             texts: loaded.library().own().map_err(|problem| LoadError::Script(vec![problem]))?,
-            set: request.sets.iter().map(|set| format!("{}={}", set.path, set.value)).collect(),
+            set: request.sets.iter().map(ToString::to_string).collect(),
             data: request.data.clone(),
             steps: request.steps,
             parameters: names.zip(plan.iter().copied()).collect(),

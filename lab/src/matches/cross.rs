@@ -1,7 +1,6 @@
 //! Every pairing by itself: a world first, then as many as are asked for, and more until the interval of what it is worth is
 //! narrow enough.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Order, Pairing, Results, Schedule, Status};
@@ -11,7 +10,7 @@ use crate::stats;
 const MOST: u32 = 1_000_000;
 
 /// How many worlds each pairing plays.
-#[derive(Clone, Copy, PartialEq, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Replicates {
     /// Worlds before it is asked whether that is enough, and between two such questions.

@@ -13,7 +13,7 @@ use super::disk::Disk;
 use super::journal::{self, Writer};
 use super::play::Plan;
 use super::{Brief, Entry, Order, table};
-use crate::folder::NewFolder;
+use crate::folder::{NewFolder, json, read_json};
 use crate::run::RunError;
 
 /// The file that says what was begun.
@@ -52,12 +52,7 @@ impl Begun {
     /// # Errors
     /// A file that cannot be read.
     pub fn read(folder: &Path) -> Result<Option<Self>, String> {
-        let path = folder.join(PLAN);
-        match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(format!("{}: {error}", path.display())),
-            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| format!("{}: {error}", path.display())),
-        }
+        read_json(&folder.join(PLAN))
     }
 }
 
@@ -107,9 +102,7 @@ impl MatchFolder {
             told: Vec::new(),
         };
         if state != State::Whole {
-            let text =
-                serde_json::to_string_pretty(&plan.begun()).map_err(|error| RunError::Output(error.to_string()))?;
-            folder.replace(PLAN, (text + "\n").as_bytes())?;
+            folder.replace(PLAN, json(&plan.begun())?.as_bytes())?;
         }
         if state == State::PlanLost {
             let file = path.join(PLAN);
@@ -259,9 +252,8 @@ fn journals(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Says of journals that were brought together what they are.
 pub(super) fn adopt(folder: &Path, plan: &Plan) -> Result<(), RunError> {
-    let text = serde_json::to_string_pretty(&plan.begun()).map_err(|error| RunError::Output(error.to_string()))?;
     let path = folder.join(PLAN);
-    fs::write(&path, text + "\n").map_err(|error| failed(&path, &error))
+    fs::write(&path, json(&plan.begun())?).map_err(|error| failed(&path, &error))
 }
 
 /// What stands in a folder.

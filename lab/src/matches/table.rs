@@ -11,6 +11,7 @@ use super::play::{Axis, Plan};
 use super::player::command;
 use super::record::{Recorded, record};
 use super::{Entry, Pairing, key, seed};
+use crate::folder::json;
 use crate::recording::Format;
 use crate::run::RunError;
 use crate::store::{Manifest, ManyTables, SCHEMA, TableNote, Written, encode};
@@ -84,7 +85,7 @@ pub(super) fn write(folder: &MatchFolder, plan: &Plan, made: &Made<'_>, rows: Ro
     }
     for (name, text) in made.files {
         folder.replace(name, text.as_bytes())?;
-        written.files.push(file(name, text.as_bytes(), 0));
+        written.files.push(Written::of(name, text.as_bytes(), 0));
     }
     written.files.sort_by(|a, b| a.path.cmp(&b.path));
     let manifest = Manifest {
@@ -103,8 +104,7 @@ pub(super) fn write(folder: &MatchFolder, plan: &Plan, made: &Made<'_>, rows: Ro
         tables: written.notes,
         files: written.files,
     };
-    let text = serde_json::to_string_pretty(&manifest).map_err(|error| RunError::Output(error.to_string()))? + "\n";
-    folder.replace("manifest.json", text.as_bytes())
+    folder.replace("manifest.json", json(&manifest)?.as_bytes())
 }
 
 /// Parts that are written.
@@ -130,13 +130,9 @@ impl Parts<'_> {
         let path = format!("{}/part-{part}.parquet", rows.table);
         let bytes = encode(rows, footer).map_err(|error| RunError::Output(format!("{path}: {error}")))?;
         self.folder.replace(&path, &bytes)?;
-        self.files.push(file(&path, &bytes, rows.rows() as u64));
+        self.files.push(Written::of(&path, &bytes, rows.rows() as u64));
         Ok(())
     }
-}
-
-fn file(path: &str, bytes: &[u8], rows: u64) -> Written {
-    Written { path: path.to_owned(), blake3: blake3::hash(bytes).to_hex().to_string(), bytes: bytes.len() as u64, rows }
 }
 
 fn with_axes(frame: Frame, plan: &Plan) -> Frame {

@@ -59,6 +59,15 @@ pub(crate) fn tournament(path: &Path) -> Result<(String, String, Option<PathBuf>
     Ok((shown, source.text.to_string(), Some(folder)))
 }
 
+/// A path in a file of `folder`: what lies beside the file, or else the path itself, which may be the name of something that
+/// travels with the program.
+pub(crate) fn beside(folder: Option<&Path>, path: &str) -> PathBuf {
+    match folder.map(|folder| folder.join(path)) {
+        Some(file) if file.exists() => file,
+        _ => PathBuf::from(path),
+    }
+}
+
 /// A scenario that travels with the program.
 pub(super) fn top_of(scenario: BuiltIn) -> Result<(Source, Home), Problem> {
     Ok((read(&SourceFile::from(scenario))?, Home::of_built_in(scenario)))

@@ -32,7 +32,7 @@ use text::Composed;
 use tree::{Node, Walk};
 
 pub use built_in::{BuiltIn, built_in, built_in_tournaments};
-pub(crate) use compose::tournament as tournament_text;
+pub(crate) use compose::{beside, tournament as tournament_text};
 pub use edit::TOP_LEVEL;
 pub use file::SourceFile;
 pub use named::named_files;
@@ -126,6 +126,44 @@ impl Document {
         let parent = path[..path.len() - rest.len()].trim_end_matches('.');
         let name = rest.split('.').next().unwrap_or(rest);
         Err(self.problem(parent, format!("missing `{name}`{}", within(parent)), None))
+    }
+
+    /// The same where there is a value at the path.
+    ///
+    /// # Errors
+    /// As for [`Self::parse`].
+    pub(crate) fn optional<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Problem> {
+        self.raw(path).map(|_| self.parse(path)).transpose()
+    }
+
+    /// The changes that stand as a list of `path=value` at a path.
+    ///
+    /// # Errors
+    /// The first that is none, at its place.
+    pub(crate) fn overrides(&self, path: &str, sets: &[String]) -> Result<Vec<Override>, Problem> {
+        let read = |(index, set): (usize, &String)| {
+            set.parse().map_err(|problem: Problem| {
+                let hint = problem.help().map(str::to_owned);
+                self.problem(&format!("{path}.{index}"), problem.message(), hint)
+            })
+        };
+        sets.iter().enumerate().map(read).collect()
+    }
+
+    /// Whether this is a `kind` of a version that is known, with no other keys than `known` at its top.
+    ///
+    /// # Errors
+    /// What differs.
+    pub(crate) fn check_kind(&self, kind: &str, version: u32, known: &[&str]) -> Result<(), Problem> {
+        if let Some(key) = self.keys("").iter().find(|key| !known.contains(&key.as_str())) {
+            return Err(self.unknown("", key, known));
+        }
+        let found: u32 = self.parse(kind)?;
+        if found == version {
+            return Ok(());
+        }
+        let hint = Some(format!("this version reads {kind}s of format {version}"));
+        Err(self.problem(kind, format!("format {found} is not known"), hint))
     }
 
     /// The problem of a value that was read from [`Document::raw`] elsewhere, in the words of [`Document::parse`].

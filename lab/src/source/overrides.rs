@@ -1,5 +1,6 @@
 //! One `--set path=value`, as it was written on the command line and as a source of places.
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::compose;
@@ -29,9 +30,15 @@ impl FromStr for Override {
     }
 }
 
+impl fmt::Display for Override {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}={}", self.path, self.value)
+    }
+}
+
 impl Override {
     pub(super) fn source(&self) -> Source {
-        let text = format!("{}={}", self.path, self.value);
+        let text = self.to_string();
         let shown: String = text.lines().next().unwrap_or("").chars().take(80).collect();
         Source::new(format!("--set {shown}"), &text)
     }

@@ -95,6 +95,14 @@ pub struct Written {
     pub rows: u64,
 }
 
+impl Written {
+    /// A file with these bytes.
+    pub(crate) fn of(path: &str, bytes: &[u8], rows: u64) -> Self {
+        let blake3 = blake3::hash(bytes).to_hex().to_string();
+        Self { path: path.to_owned(), blake3, bytes: bytes.len() as u64, rows }
+    }
+}
+
 impl Manifest {
     pub(crate) fn of(
         report: &Report,

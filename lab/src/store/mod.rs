@@ -21,7 +21,7 @@ use palisade_engine::probe::STEP_TABLES;
 pub use self::manifest::{ColumnKind, ColumnNote, Manifest, TableNote, Written};
 pub(crate) use self::many::ManyTables;
 use self::table::Table;
-use crate::folder::{FolderError, NewFolder};
+use crate::folder::{FolderError, NewFolder, json};
 use crate::load::{Loaded, RunRequest};
 use crate::recording::Record;
 use crate::report::Report;
@@ -83,10 +83,9 @@ impl Store {
     /// Writes the report, without the place it is written to.
     fn summary(&self, report: &Report) -> Result<Written, RunError> {
         let report = Report { out: None, ..report.clone() };
-        let text = serde_json::to_string_pretty(&report).map_err(|error| wrong(self.folder.target(), error))? + "\n";
+        let text = json(&report)?;
         self.folder.write(SUMMARY, &text)?;
-        let (blake3, bytes) = (blake3::hash(text.as_bytes()).to_hex().to_string(), text.len() as u64);
-        Ok(Written { path: SUMMARY.to_owned(), blake3, bytes, rows: 0 })
+        Ok(Written::of(SUMMARY, text.as_bytes(), 0))
     }
 
     /// Writes the manifest and puts the directory in its place.
@@ -95,10 +94,7 @@ impl Store {
         files.push(self.summary(report)?);
         let notes = self.notes.into_inner().unwrap_or_else(PoisonError::into_inner);
         let manifest = Manifest::of(report, (self.record, self.settlement_scale), notes, files);
-        let target = self.folder.target();
-        let mut text = serde_json::to_string_pretty(&manifest).map_err(|error| wrong(target, error))?;
-        text.push('\n');
-        fs::write(self.folder.path().join("manifest.json"), text).map_err(|error| wrong(target, error))?;
+        self.folder.write("manifest.json", &json(&manifest)?)?;
         Ok(self.folder.put()?)
     }
 }

@@ -2,26 +2,35 @@
 
 use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Request;
 use crate::design::{Axis, Point};
 use crate::load::LoadError;
 use crate::matches::Replicates;
-use crate::source::{Document, Problem};
+use crate::source::{Document, beside};
 
 /// The version of sweep files that this program reads.
 const FORMAT: u32 = 1;
-const KEYS: [&str; 10] =
-    ["sweep", "name", "summary", "scenario", "seed", "steps", "scripts", "vary", "method", "replicates"];
-const OUTCOMES: [&str; 2] = ["outcome", "loss"];
+const KEYS: [&str; 12] = [
+    "sweep",
+    "name",
+    "summary",
+    "scenario",
+    "seed",
+    "steps",
+    "scripts",
+    "vary",
+    "method",
+    "replicates",
+    "outcome",
+    "loss",
+];
 /// What counts as loss where nothing is said: what bankrupt accounts owe beyond their own margin.
 const LOSS: &str = "deficits";
 
 /// How points are chosen.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub enum Method {
     /// Every value of an axis with every one of all others.
@@ -120,45 +129,34 @@ impl Sweep {
 
     fn of_file(path: &Path, text: &str) -> Result<Self, LoadError> {
         let document = Document::from_text(&path.display().to_string(), text, &[])?;
-        let known: Vec<&str> = KEYS.into_iter().chain(OUTCOMES).collect();
-        if let Some(key) = document.keys("").iter().find(|key| !known.contains(&key.as_str())) {
-            return Err(document.unknown("", key, &known).into());
-        }
-        let version: u32 = document.parse("sweep")?;
-        if version != FORMAT {
-            let hint = Some(format!("this version reads sweeps of format {FORMAT}"));
-            return Err(document.problem("sweep", format!("format {version} is not known"), hint).into());
-        }
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let beside = |path: &str| match folder.join(path) {
-            file if file.exists() => file,
-            _ => PathBuf::from(path),
-        };
+        document.check_kind("sweep", FORMAT, &KEYS)?;
+        let beside = |file: &str| beside(path.parent(), file);
         let axes: Vec<String> = document.parse("vary")?;
         let axis = |(place, text): (usize, &String)| {
             text.parse::<Axis>().map_err(|error| document.problem(&format!("vary.{place}"), error.to_string(), None))
         };
-        let replicates: Replicates = optional(&document, "replicates")?.unwrap_or_default();
+        let replicates: Replicates = document.optional("replicates")?.unwrap_or_default();
         if let Some((key, what)) = replicates.fault() {
             return Err(document.problem(&format!("replicates.{key}"), what, None).into());
         }
         Ok(Self {
             name: document.parse("name")?,
-            summary: optional(&document, "summary")?.unwrap_or_default(),
+            summary: document.optional("summary")?.unwrap_or_default(),
             scenario: beside(&document.parse::<String>("scenario")?),
-            seed: optional(&document, "seed")?.unwrap_or(1),
-            steps: optional(&document, "steps")?,
-            scripts: optional::<Vec<String>>(&document, "scripts")?
+            seed: document.optional("seed")?.unwrap_or(1),
+            steps: document.optional("steps")?,
+            scripts: document
+                .optional::<Vec<String>>("scripts")?
                 .unwrap_or_default()
                 .iter()
                 .map(|path| beside(path))
                 .collect(),
             vary: axes.iter().enumerate().map(axis).collect::<Result<_, _>>()?,
-            method: optional(&document, "method")?.unwrap_or_default(),
+            method: document.optional("method")?.unwrap_or_default(),
             points: None,
             replicates,
-            outcome: optional(&document, OUTCOMES[0])?,
-            loss: optional(&document, OUTCOMES[1])?.unwrap_or_else(|| LOSS.to_owned()),
+            outcome: document.optional("outcome")?,
+            loss: document.optional("loss")?.unwrap_or_else(|| LOSS.to_owned()),
             text: text.to_owned(),
         })
     }
@@ -167,10 +165,6 @@ impl Sweep {
 /// Whether a text says that it is a sweep.
 fn is_sweep(text: &str) -> bool {
     Document::from_text("", text, &[]).is_ok_and(|document| document.raw("sweep").is_some())
-}
-
-fn optional<T: DeserializeOwned>(document: &Document, path: &str) -> Result<Option<T>, Problem> {
-    document.raw(path).map(|_| document.parse(path)).transpose()
 }
 
 #[cfg(feature = "parquet")]

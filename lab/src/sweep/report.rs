@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Prepared;
 use crate::design::{Bootstrap, Sensitivity, sensitivity};
+use crate::folder::read_json;
 use crate::matches::{Played, Results, Status};
 use crate::report::number;
 use crate::run::RunError;
@@ -187,12 +188,7 @@ impl SweepReport {
     /// # Errors
     /// Results that cannot be read.
     pub fn open(folder: &Path) -> Result<Option<Self>, String> {
-        let file = folder.join(super::FILE);
-        match std::fs::read_to_string(&file) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(format!("{}: {error}", file.display())),
-            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| format!("{}: {error}", file.display())),
-        }
+        read_json(&folder.join(super::FILE))
     }
 
     /// The indices by path, the largest total one first.

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::load::LoadError;
 use crate::matches::Replicates;
-use crate::source::{Document, Problem, tournament_text};
+use crate::source::{Document, Problem, beside, tournament_text};
 
 /// The version of tournament files that this program reads.
 const FORMAT: u32 = 1;
@@ -30,7 +28,7 @@ const KEYS: [&str; 13] = [
 ];
 
 /// Who takes part.
-#[derive(Clone, PartialEq, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub enum Entrant {
     /// A strategy of the library, by its name. The scenario's own strategy of the seat keeps the scenario's parameters.
@@ -53,7 +51,7 @@ pub enum Entrant {
 }
 
 /// What a strategy's card and text must be like.
-#[derive(Clone, PartialEq, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Card {
     /// The most coins that its card says it is meant for.
@@ -69,7 +67,7 @@ pub struct Card {
 }
 
 /// How it is played.
-#[derive(Clone, PartialEq, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub enum Play {
     /// Every attacker against every protocol.
@@ -190,34 +188,23 @@ impl Sheet {
     /// Reads a tournament's text; paths in it start from `folder`.
     pub(crate) fn read(shown: &str, text: &str, folder: Option<&Path>) -> Result<Self, Problem> {
         let document = Document::from_text(shown, text, &[])?;
-        let keys = document.keys("");
-        if let Some(key) = keys.iter().find(|key| !KEYS.contains(&key.as_str())) {
-            return Err(document.unknown("", key, &KEYS));
-        }
-        let version: u32 = document.parse("tournament")?;
-        if version != FORMAT {
-            let hint = Some(format!("this version reads tournaments of format {FORMAT}"));
-            return Err(document.problem("tournament", format!("format {version} is not known"), hint));
-        }
-        let beside = |path: &str| match folder.map(|folder| folder.join(path)) {
-            Some(file) if file.exists() => file,
-            _ => PathBuf::from(path),
-        };
-        let scripts: Vec<String> = optional(&document, "scripts")?.unwrap_or_default();
+        document.check_kind("tournament", FORMAT, &KEYS)?;
+        let beside = |path: &str| beside(folder, path);
+        let scripts: Vec<String> = document.optional("scripts")?.unwrap_or_default();
         let tournament = Tournament {
             name: name(&document)?,
-            summary: optional(&document, "summary")?.unwrap_or_default(),
+            summary: document.optional("summary")?.unwrap_or_default(),
             scenario: beside(&document.parse::<String>("scenario")?),
-            seed: optional(&document, "seed")?.unwrap_or(1),
-            steps: optional(&document, "steps")?,
+            seed: document.optional("seed")?.unwrap_or(1),
+            steps: document.optional("steps")?,
             scripts: scripts.iter().map(|path| beside(path)).collect(),
             protocols: variants(&document, "protocols")?,
             markets: variants(&document, "markets")?,
             populations: variants(&document, "populations")?,
             play: document.parse("play")?,
-            replicates: optional(&document, "replicates")?.unwrap_or_default(),
+            replicates: document.optional("replicates")?.unwrap_or_default(),
         };
-        let _: Option<Vec<String>> = optional(&document, "sources")?;
+        let _: Option<Vec<String>> = document.optional("sources")?;
         check(&document, &tournament)?;
         Ok(Self { tournament, text: text.to_owned(), document })
     }
@@ -226,10 +213,6 @@ impl Sheet {
     pub(crate) fn beside(folder: Option<&Path>, path: &str) -> PathBuf {
         folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
     }
-}
-
-fn optional<T: DeserializeOwned>(document: &Document, path: &str) -> Result<Option<T>, Problem> {
-    document.raw(path).map(|_| document.parse(path)).transpose()
 }
 
 fn name(document: &Document) -> Result<String, Problem> {
@@ -249,12 +232,7 @@ fn variants(document: &Document, path: &str) -> Result<Vec<Variant>, Problem> {
     }
     let variant = |name: String| {
         let set = sets.get(&name).cloned().unwrap_or_default();
-        for (place, set) in set.iter().enumerate() {
-            set.parse::<crate::source::Override>().map_err(|problem| {
-                let hint = problem.help().map(str::to_owned);
-                document.problem(&format!("{path}.{name}.{place}"), problem.message(), hint)
-            })?;
-        }
+        document.overrides(&format!("{path}.{name}"), &set)?;
         Ok(Variant { name, set })
     };
     document.keys(path).into_iter().map(variant).collect()

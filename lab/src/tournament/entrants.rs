@@ -7,7 +7,7 @@ use palisade_engine::scenario::Role;
 
 use super::document::{Card, Entrant, Sheet};
 use crate::load::LoadError;
-use crate::source::{Document, Problem, suggestion};
+use crate::source::{Document, suggestion};
 
 /// One who takes part.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -117,7 +117,7 @@ fn of(
     Ok(match entrant {
         Entrant::Strategy(name) => vec![named(name)?],
         Entrant::Variant { name, strategy, set } => {
-            check_sets(sheet, path, set)?;
+            sheet.document.overrides(&format!("{path}.set"), set)?;
             vec![Player { name: name.clone(), set: set.clone(), ..named(strategy)? }]
         }
         Entrant::File(file) => {
@@ -141,16 +141,6 @@ fn of(
             found
         }
     })
-}
-
-fn check_sets(sheet: &Sheet, path: &str, sets: &[String]) -> Result<(), Problem> {
-    for (place, set) in sets.iter().enumerate() {
-        set.parse::<crate::source::Override>().map_err(|problem| {
-            let hint = problem.help().map(str::to_owned);
-            sheet.document.problem(&format!("{path}.set.{place}"), problem.message(), hint)
-        })?;
-    }
-    Ok(())
 }
 
 /// Whether a strategy is like a card.

@@ -38,7 +38,8 @@ pub(crate) fn describe(values: &[f64], unit: &str) -> Stats {
     }
 }
 
-fn count(n: usize) -> u32 {
+/// A number of values, as reports state it.
+pub(crate) fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::disk::Disk;
 use super::journal::{self, Writer};
 use super::play::Plan;
-use super::{Brief, Entry, Order, table};
+use super::{Brief, Entry, Made, Order, table};
 use crate::folder::{NewFolder, json, read_json};
 use crate::run::RunError;
 
@@ -118,16 +118,17 @@ impl MatchFolder {
     /// Reads all journals, mending those that are damaged.
     fn recover(&mut self) -> Result<(), RunError> {
         for file in self.journals()? {
-            // A journal in which nothing is wrong is only read; the writers of this run open theirs again.
-            let (_, told) = Writer::open(&self.disk, &file, self.key).map_err(|error| failed(&file, &error))?;
-            self.told.extend(told);
             let known = &mut self.known;
             let read = journal::read(&file, &self.key, |_, payload| {
                 if let Ok(entry) = postcard::from_bytes::<Entry>(payload) {
                     known.insert(entry.order, Brief::of(&entry));
                 }
             });
-            read.map_err(|error| failed(&file, &error))?;
+            // Opening mends; where there is nothing to mend, only those that this run writes to are opened.
+            if !read.map_err(|error| failed(&file, &error))?.is_whole() {
+                let opened = Writer::open(&self.disk, &file, self.key).map_err(|error| failed(&file, &error))?;
+                self.told.extend(opened.1);
+            }
         }
         Ok(())
     }
@@ -200,8 +201,19 @@ impl MatchFolder {
         &self.path
     }
 
-    /// Writes the tables of all that is in the journals, a file beside them with what was made of it, and the manifest.
-    pub(crate) fn tabulate(&self, plan: &Plan, made: &table::Made<'_>) -> Result<(), RunError> {
+    /// Writes the tables of all that is in the journals, a file beside them with what was made of it, and the manifest. Where
+    /// recording is interrupted, all but the full tables; says whether these are there as well.
+    pub(crate) fn tabulate(&self, plan: &Plan, made: Made<'_>) -> Result<bool, RunError> {
+        match self.write_tables(plan, &made) {
+            Err(RunError::Interrupted) => {
+                self.write_tables(plan, &Made { recorded: None, ..made })?;
+                Ok(false)
+            }
+            written => written.map(|()| true),
+        }
+    }
+
+    fn write_tables(&self, plan: &Plan, made: &Made<'_>) -> Result<(), RunError> {
         self.sync()?;
         let (index, files) = index(&self.path, &self.key)?;
         let mut reader = Reader { files: files.iter().map(File::open).collect::<Result<_, _>>().map_err(io_error)? };

@@ -46,6 +46,13 @@ pub(crate) struct Read {
     last: Sum,
 }
 
+impl Read {
+    /// Whether there is nothing to mend.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.torn == 0 && self.damage.is_empty()
+    }
+}
+
 fn checksum(key: &Key, before: &Sum, payload: &[u8]) -> Sum {
     let mut hasher = blake3::Hasher::new_keyed(key);
     hasher.update(before);

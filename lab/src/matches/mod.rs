@@ -184,10 +184,15 @@ impl Results {
         self.0.get(pairing).map_or(&[], Vec::as_slice)
     }
 
-    /// One payoff of all matches of a pairing that were played to their end.
+    /// The matches of a pairing that were played to their end.
+    pub(crate) fn done(&self, pairing: usize) -> impl Iterator<Item = &Brief> + Clone {
+        self.of(pairing).iter().filter(|brief| brief.status == Status::Done)
+    }
+
+    /// One payoff of these, where it has a value: a group that is empty has no return.
     pub(crate) fn payoffs(&self, pairing: usize, side: usize) -> Vec<f64> {
-        let done = self.of(pairing).iter().filter(|brief| brief.status == Status::Done);
-        done.filter_map(|brief| brief.payoffs.get(side).copied()).collect()
+        let values = self.done(pairing).filter_map(|brief| brief.payoffs.get(side).copied());
+        values.filter(|value| value.is_finite()).collect()
     }
 }
 
@@ -204,6 +209,17 @@ pub(crate) trait Schedule {
 
     /// Whether pairings can be played apart from each other, in shards.
     fn is_shardable(&self) -> bool;
+}
+
+/// A digest of words, none of which can pass for part of another.
+pub(crate) fn digest(words: impl IntoIterator<Item = impl AsRef<str>>) -> journal::Key {
+    let mut hasher = blake3::Hasher::new();
+    for word in words {
+        let word = word.as_ref();
+        hasher.update(&(word.len() as u64).to_le_bytes());
+        hasher.update(word.as_bytes());
+    }
+    *hasher.finalize().as_bytes()
 }
 
 /// The seed of a replicate in an environment: the same for all entrants, so that they meet the same weather.

@@ -101,7 +101,7 @@ fn run(disk: Disk, out: &Path, (plan, jobs): (&Plan, usize), toy: &Toy) -> Resul
         tables: Vec::new(),
         recorded: None,
     };
-    folder.tabulate(plan, &made)?;
+    assert!(folder.tabulate(plan, made)?);
     Ok(told)
 }
 
@@ -292,7 +292,7 @@ fn shards_together_are_the_whole() {
                 tables: Vec::new(),
                 recorded: None,
             };
-            matches.tabulate(&plan(None), &made)?;
+            assert!(matches.tabulate(&plan(None), made)?);
             drop(matches);
             gathered.put()?;
         }

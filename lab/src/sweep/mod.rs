@@ -15,10 +15,11 @@ pub use self::document::{Method, Sweep};
 pub use self::report::{IndexRow, PointRow, SweepReport, Tail};
 use crate::command;
 use crate::design::{DesignError, Point, Saltelli, Scramble, Space, grid, latin, sobol};
+use crate::folder::json;
 use crate::load::{LoadError, Loaded, RunRequest, load, outside};
 use crate::matches::{
-    Axis, Cross, How, Made, MatchFolder, Pairing, Payoff, Plan, RECORDING_INTERRUPTED, Recorded, Replicates, carry_out,
-    gather, replay,
+    self, Axis, Cross, How, Made, MatchFolder, Pairing, Payoff, Plan, RECORDING_INTERRUPTED, Recorded, Replicates,
+    carry_out, gather, replay,
 };
 use crate::run::{RunError, Watch};
 use crate::source::Override;
@@ -82,7 +83,7 @@ struct Options {
 
 impl Options {
     fn of(request: Request) -> Self {
-        let sets = request.sets.iter().map(|set| format!("{}={}", set.path, set.value)).collect();
+        let sets = request.sets.iter().map(ToString::to_string).collect();
         let Request { file, vary, method, design, outcome, loss, scripts, data, seed, steps, replicates, .. } = request;
         Self { file, vary, method, design, outcome, loss, sets, scripts, data, seed, steps, replicates }
     }
@@ -142,15 +143,11 @@ pub fn sweep(request: &Request, watch: &dyn Watch) -> Result<SweepReport, RunErr
     let (played, folder) = carry_out(&prepared.plan, &mut prepared.cross, &request.how, watch)?;
     let notes = folder.as_ref().map(|folder| folder.told().to_vec()).unwrap_or_default();
     let mut report = SweepReport::of(&prepared, &played, request.how.out.as_deref(), notes)?;
-    if let Some(folder) = folder {
-        match tabulate(&folder, &prepared, &report, request.how.recorded(watch)) {
-            Err(RunError::Interrupted) => {
-                tabulate(&folder, &prepared, &report, None)?;
-                report.notes.push(RECORDING_INTERRUPTED.to_owned());
-                (report.complete, report.interrupted) = (false, true);
-            }
-            written => written?,
-        }
+    if let Some(folder) = folder
+        && !tabulate(&folder, &prepared, &report, request.how.recorded(watch))?
+    {
+        report.notes.push(RECORDING_INTERRUPTED.to_owned());
+        (report.complete, report.interrupted) = (false, true);
     }
     Ok(report)
 }
@@ -172,23 +169,17 @@ pub fn merge(shards: &[PathBuf], target: &Path, watch: &dyn Watch) -> Result<Swe
     Ok(report)
 }
 
+/// Writes everything that is made of the worlds; says whether it is all there, for recording may end early.
 fn tabulate(
     folder: &MatchFolder,
     prepared: &Prepared,
     report: &SweepReport,
     recorded: Option<Recorded<'_>>,
-) -> Result<(), RunError> {
-    let text = serde_json::to_string_pretty(&SweepReport { out: None, notes: Vec::new(), ..report.clone() });
-    let text = text.map_err(|error| RunError::Output(error.to_string()))? + "\n";
-    let tables = vec![report.table()];
-    let made = Made {
-        pairings: &prepared.cross.pairings,
-        complete: report.complete,
-        files: &[(FILE, text)],
-        tables,
-        recorded,
-    };
-    folder.tabulate(&prepared.plan, &made)
+) -> Result<bool, RunError> {
+    let text = json(&SweepReport { out: None, notes: Vec::new(), ..report.clone() })?;
+    let (pairings, tables) = (&prepared.cross.pairings, vec![report.table()]);
+    let made = Made { pairings, complete: report.complete, files: &[(FILE, text)], tables, recorded };
+    folder.tabulate(&prepared.plan, made)
 }
 
 fn prepare(request: &Request) -> Result<Prepared, RunError> {
@@ -296,7 +287,6 @@ fn axes(points: &[Point]) -> Vec<Axis> {
 }
 
 fn digest(sweep: &Sweep, request: &Request, loaded: &Loaded, (points, outside): (&[Point], &[String])) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
     let words = [
         "palisade sweep 1".to_owned(),
         env!("CARGO_PKG_VERSION").to_owned(),
@@ -304,15 +294,7 @@ fn digest(sweep: &Sweep, request: &Request, loaded: &Loaded, (points, outside): 
         loaded.scripts_hash().to_owned(),
         format!("{} {:?} {:?} {:?} {}", sweep.seed, sweep.steps, sweep.replicates, sweep.outcome, sweep.loss),
     ];
-    let sets = request.sets.iter().map(|set| format!("{}={}", set.path, set.value));
-    for word in words
-        .into_iter()
-        .chain(sets)
-        .chain(outside.iter().cloned())
-        .chain(points.iter().map(|point| point.key().to_owned()))
-    {
-        hasher.update(&(word.len() as u64).to_le_bytes());
-        hasher.update(word.as_bytes());
-    }
-    *hasher.finalize().as_bytes()
+    let sets = request.sets.iter().map(ToString::to_string);
+    let keys = points.iter().map(|point| point.key().to_owned());
+    matches::digest(words.into_iter().chain(sets).chain(outside.iter().cloned()).chain(keys))
 }

@@ -206,18 +206,12 @@ impl SweepReport {
 }
 
 fn row(place: usize, point: &crate::design::Point, results: &Results, seed: u64) -> PointRow {
-    let of = |side: usize| {
-        let mut values = results.payoffs(place, side);
-        values.retain(|value| value.is_finite());
-        values
-    };
-    let (values, losses) = (of(0), of(1));
+    let (values, losses) = (results.payoffs(place, 0), results.payoffs(place, 1));
     let draws = Draws { seed, ..Draws::default() };
     PointRow {
         key: point.key().to_owned(),
         values: point.values().iter().map(|(_, value)| value.clone()).collect(),
-        n: u32::try_from(results.of(place).iter().filter(|brief| brief.status == Status::Done).count())
-            .unwrap_or(u32::MAX),
+        n: stats::count(results.done(place).count()),
         mean: stats::mean(&values),
         interval: stats::mean_interval(&values),
         tail: Tail {

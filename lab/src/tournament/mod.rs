@@ -24,10 +24,11 @@ use self::population::Population;
 pub use self::rank::{CellRow, Ranking, Solved, SystemRow, rank};
 pub use self::report::{Counts, PairingRow, PayoffRow, Standing, TournamentReport, Trouble};
 use crate::command;
+use crate::folder::json;
 use crate::load::{LoadError, Loaded, RunRequest, load, outside};
 use crate::matches::{
-    Axis, Cross, How, Made, MatchFolder, Pairing, Payoff, Plan, RECORDING_INTERRUPTED, Recorded, Replicates, Schedule,
-    carry_out, gather, replay,
+    self, Axis, Cross, How, Made, MatchFolder, Pairing, Payoff, Plan, RECORDING_INTERRUPTED, Recorded, Replicates,
+    Schedule, carry_out, gather, replay,
 };
 use crate::run::{RunError, Watch};
 use crate::source::{Document, Override};
@@ -76,7 +77,15 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    pub(crate) fn schedule(&mut self) -> &mut dyn Schedule {
+    fn pairings(&self) -> &[Pairing] {
+        match self {
+            Self::Cross(cross) => cross.pairings(),
+            Self::Ladder(ladder) => ladder.pairings(),
+            Self::Population(population) => population.pairings(),
+        }
+    }
+
+    fn schedule(&mut self) -> &mut dyn Schedule {
         match self {
             Self::Cross(cross) => cross,
             Self::Ladder(ladder) => ladder,
@@ -99,7 +108,7 @@ struct Options {
 impl Options {
     fn of(request: &Request) -> Self {
         let Request { file, scripts, seed, steps, replicates, .. } = request.clone();
-        let sets = request.sets.iter().map(|set| format!("{}={}", set.path, set.value)).collect();
+        let sets = request.sets.iter().map(ToString::to_string).collect();
         Self { file, sets, scripts, seed, steps, replicates }
     }
 
@@ -124,19 +133,14 @@ impl Options {
 /// A file that is wrong; a folder that holds something else or cannot be written. A match that fails is a result.
 pub fn tournament(request: &Request, watch: &dyn Watch) -> Result<TournamentReport, RunError> {
     let mut prepared = prepare(request)?;
-    let plan = prepared.plan.clone();
-    let (played, folder) = carry_out(&plan, prepared.schedule.schedule(), &request.how, watch)?;
+    let (played, folder) = carry_out(&prepared.plan, prepared.schedule.schedule(), &request.how, watch)?;
     let notes = folder.as_ref().map(|folder| folder.told().to_vec()).unwrap_or_default();
-    let mut report = TournamentReport::of(&mut prepared, &played, request.how.out.as_deref(), notes);
-    if let Some(folder) = folder {
-        match tabulate(&folder, &mut prepared, &report, request.how.recorded(watch)) {
-            Err(RunError::Interrupted) => {
-                tabulate(&folder, &mut prepared, &report, None)?;
-                report.notes.push(RECORDING_INTERRUPTED.to_owned());
-                (report.complete, report.interrupted) = (false, true);
-            }
-            written => written?,
-        }
+    let mut report = TournamentReport::of(&prepared, &played, request.how.out.as_deref(), notes);
+    if let Some(folder) = folder
+        && !tabulate(&folder, &prepared, &report, request.how.recorded(watch))?
+    {
+        report.notes.push(RECORDING_INTERRUPTED.to_owned());
+        (report.complete, report.interrupted) = (false, true);
     }
     Ok(report)
 }
@@ -150,38 +154,31 @@ pub fn merge(shards: &[PathBuf], target: &Path, watch: &dyn Watch) -> Result<Tou
     let options: Options = serde_json::from_value(begun.options.clone())
         .map_err(|error| RunError::Output(format!("{}: {error}", shards[0].display())))?;
     let mut prepared = prepare(&options.request(folder.path())?)?;
-    let plan = prepared.plan.clone();
-    let (played, matches) = replay(&plan, prepared.schedule.schedule(), (folder.path(), &begun), watch)?;
-    let report = TournamentReport::of(&mut prepared, &played, Some(target), matches.told().to_vec());
-    tabulate(&matches, &mut prepared, &report, None)?;
+    let (played, matches) = replay(&prepared.plan, prepared.schedule.schedule(), (folder.path(), &begun), watch)?;
+    let report = TournamentReport::of(&prepared, &played, Some(target), matches.told().to_vec());
+    tabulate(&matches, &prepared, &report, None)?;
     drop(matches);
     folder.put()?;
     Ok(report)
 }
 
+/// Writes everything that is made of the matches; says whether it is all there, for recording may end early.
 fn tabulate(
     folder: &MatchFolder,
-    prepared: &mut Prepared,
+    prepared: &Prepared,
     report: &TournamentReport,
     recorded: Option<Recorded<'_>>,
-) -> Result<(), RunError> {
-    let text = serde_json::to_string_pretty(&TournamentReport { out: None, notes: Vec::new(), ..report.clone() });
-    let text = text.map_err(|error| RunError::Output(error.to_string()))? + "\n";
-    let pairings = prepared.schedule.schedule().pairings().to_vec();
-    let made = Made {
-        pairings: &pairings,
-        complete: report.complete,
-        files: &[(FILE, text)],
-        tables: report.tables(),
-        recorded,
-    };
-    folder.tabulate(&prepared.plan, &made)
+) -> Result<bool, RunError> {
+    let text = json(&TournamentReport { out: None, notes: Vec::new(), ..report.clone() })?;
+    let (pairings, tables) = (prepared.schedule.pairings(), report.tables());
+    let made = Made { pairings, complete: report.complete, files: &[(FILE, text)], tables, recorded };
+    folder.tabulate(&prepared.plan, made)
 }
 
 /// Reads a tournament and checks everything that can be wrong with it before a world is played.
 pub(crate) fn prepare(request: &Request) -> Result<Prepared, RunError> {
-    let Sheet { mut tournament, text, document } = Sheet::load(&request.file)?;
-    let sheet = Sheet { tournament: tournament.clone(), text, document };
+    let sheet = Sheet::load(&request.file)?;
+    let mut tournament = sheet.tournament.clone();
     tournament.seed = request.seed.unwrap_or(tournament.seed);
     tournament.steps = request.steps.or(tournament.steps);
     if let Some(replicates) = request.replicates {
@@ -242,16 +239,15 @@ pub(crate) fn prepare(request: &Request) -> Result<Prepared, RunError> {
 /// Loads a pairing for everything that is crossed, so that what is wrong is found before anything is played.
 fn check(prepared: &Prepared) -> Result<(), LoadError> {
     let mut seen = std::collections::BTreeSet::new();
-    let first = |population: &Population| {
-        let start = population.start();
-        (0..population.environments.len()).map(|place| population.generation(place, 0, &start)).collect()
+    let first: Vec<Pairing> = match &prepared.schedule {
+        Format::Cross(_) | Format::Ladder(_) => Vec::new(),
+        // Its pairings come as it is played: the first generation has everything that is crossed.
+        Format::Population(population) => {
+            let start = population.start();
+            (0..population.environments.len()).map(|place| population.generation(place, 0, &start)).collect()
+        }
     };
-    let pairings: Vec<Pairing> = match &prepared.schedule {
-        Format::Cross(cross) => cross.pairings.clone(),
-        Format::Ladder(ladder) => ladder.pairings.clone(),
-        Format::Population(population) => first(population),
-    };
-    for pairing in &pairings {
+    for pairing in prepared.schedule.pairings().iter().chain(&first) {
         let labels: Vec<(usize, String)> = pairing.labels.iter().cloned().enumerate().collect();
         if labels.iter().any(|label| !seen.contains(label)) {
             seen.extend(labels);
@@ -289,8 +285,6 @@ fn agents(environment: &Pairing, seat: &str) -> Result<u32, LoadError> {
 
 /// The digest of everything that results depend on; `outside` are the digests of files that variants name.
 fn digest(sheet: &Sheet, request: &Request, loaded: &Loaded, outside: &[String]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    let sets = request.sets.iter().map(|set| format!("{}={}", set.path, set.value));
     let own = [request.seed, request.steps, request.replicates.map(u64::from)].map(|value| format!("{value:?}"));
     let words = [
         "palisade tournament 1".to_owned(),
@@ -299,11 +293,8 @@ fn digest(sheet: &Sheet, request: &Request, loaded: &Loaded, outside: &[String])
         loaded.scenario_hash().to_owned(),
         loaded.scripts_hash().to_owned(),
     ];
-    for word in words.into_iter().chain(own).chain(sets).chain(outside.iter().cloned()) {
-        hasher.update(&(word.len() as u64).to_le_bytes());
-        hasher.update(word.as_bytes());
-    }
-    *hasher.finalize().as_bytes()
+    let sets = request.sets.iter().map(ToString::to_string);
+    matches::digest(words.into_iter().chain(own).chain(sets).chain(outside.iter().cloned()))
 }
 
 /// What is crossed with what.

@@ -78,12 +78,7 @@ impl Population {
             if results.of(pairing).len() < self.replicates as usize {
                 break;
             }
-            let returns: Vec<f64> = (0..count)
-                .map(|side| {
-                    let seen = results.payoffs(pairing, side);
-                    stats::mean(&seen.into_iter().filter(|value| value.is_finite()).collect::<Vec<_>>())
-                })
-                .collect();
+            let returns: Vec<f64> = (0..count).map(|side| stats::mean(&results.payoffs(pairing, side))).collect();
             shares = step(&shares, &returns, (self.selection, self.floor));
             history.push(shares.clone());
         }

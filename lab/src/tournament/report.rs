@@ -12,7 +12,7 @@ use super::{Format, Prepared};
 use crate::folder::read_json;
 use crate::matches::{Pairing, Played, Results, Status};
 use crate::report::number;
-use crate::stats;
+use crate::stats::{self, count};
 use crate::words::{NEGLIGIBLE, amount};
 
 /// A tournament's results.
@@ -161,9 +161,9 @@ pub struct Trouble {
 }
 
 impl TournamentReport {
-    pub(super) fn of(prepared: &mut Prepared, played: &Played, out: Option<&Path>, notes: Vec<String>) -> Self {
-        let pairings = prepared.schedule.schedule().pairings().to_vec();
+    pub(super) fn of(prepared: &Prepared, played: &Played, out: Option<&Path>, notes: Vec<String>) -> Self {
         let Prepared { plan, schedule, players, tournament, settlement } = prepared;
+        let pairings = schedule.pairings();
         let rows: Vec<PairingRow> =
             pairings.iter().enumerate().map(|(place, pairing)| row(place, pairing, &played.results)).collect();
         let mut report = Self {
@@ -184,8 +184,8 @@ impl TournamentReport {
             axes: plan.axes.iter().map(|axis| axis.name.clone()).collect(),
             payoffs: plan.payoffs.clone(),
             entrants: players.iter().map(|player| player.name.clone()).collect(),
-            standings: standings(schedule, &pairings, &played.results),
-            troubles: troubles(&pairings, &played.results),
+            standings: standings(schedule, pairings, &played.results),
+            troubles: troubles(pairings, &played.results),
             pairings: rows,
             meetings: Vec::new(),
             shares: Vec::new(),
@@ -287,16 +287,14 @@ impl TournamentReport {
 
 fn row(place: usize, pairing: &Pairing, results: &Results) -> PairingRow {
     let briefs = results.of(place);
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     PairingRow {
         labels: pairing.labels.clone(),
-        n: count(briefs.iter().filter(|brief| brief.status == Status::Done).count()),
+        n: count(results.done(place).count()),
         faulty: count(briefs.iter().filter(|brief| brief.faults > 0).count()),
         not_applicable: briefs.first().is_some_and(|brief| brief.status == Status::NotApplicable),
         payoffs: (0..pairing.payoffs.len())
             .map(|side| {
-                let mut values = results.payoffs(place, side);
-                values.retain(|value| value.is_finite());
+                let values = results.payoffs(place, side);
                 PayoffRow {
                     mean: stats::mean(&values),
                     interval: stats::mean_interval(&values),
@@ -385,8 +383,8 @@ fn standing(name: String, parts: &[(usize, usize)], results: &Results) -> (Stand
     let (mut worlds, mut gains, mut faulty) = (0_u32, 0_u32, 0_u32);
     let mut replicates: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for (place, side) in parts {
-        let done = results.of(*place).iter().filter(|brief| brief.status == Status::Done);
-        faulty += u32::try_from(done.clone().filter(|brief| brief.faults > 0).count()).unwrap_or(u32::MAX);
+        let done = results.done(*place);
+        faulty += count(done.clone().filter(|brief| brief.faults > 0).count());
         let values: Vec<(u32, f64)> = done
             .filter_map(|brief| Some((brief.replicate, *brief.payoffs.get(*side)?)))
             .filter(|(_, value)| value.is_finite())
@@ -409,7 +407,7 @@ fn standing(name: String, parts: &[(usize, usize)], results: &Results) -> (Stand
     let of_all: Vec<f64> = by_replicate.values().copied().collect();
     let standing = Standing {
         name,
-        pairings: u32::try_from(means.len()).unwrap_or(u32::MAX),
+        pairings: count(means.len()),
         worlds,
         faulty,
         mean: stats::mean(&of_all),

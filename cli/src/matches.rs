@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use palisade_agents::HostOptions;
+use palisade_agents::{Backend, HostOptions};
 use palisade_lab::matches::{How, Isolation, serve as play};
+use palisade_lab::source::Override;
 
-use crate::args::{cores, recording};
+use crate::args::{backends, cores, recording};
 use crate::exit::Exit;
 use crate::memory;
 use crate::trouble::Trouble;
@@ -45,6 +46,23 @@ pub(crate) struct HowArgs {
     jobs: Option<u16>,
 }
 
+/// What goes into every world.
+#[derive(Args, Debug)]
+pub(crate) struct WorldsArgs {
+    /// Stop worlds after this many steps
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) steps: Option<u64>,
+    /// Replace one value of the scenario in all worlds; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// A folder with strategies of your own, beside the built-in ones; may be repeated
+    #[arg(long, value_name = "DIR", env = "PALISADE_SCRIPTS")]
+    pub(crate) scripts: Vec<PathBuf>,
+    /// How strategies are run; the results are the same
+    #[arg(long, value_name = "WAY", default_value = Backend::Auto.word(), value_parser = backends())]
+    backend: Backend,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct WorkerArgs {
     /// Memory that this process may have, in MiB
@@ -77,6 +95,16 @@ impl HowArgs {
         let program = std::env::current_exe().map_err(|error| Trouble::Usage(format!("--isolate: {error}")))?;
         let arguments = vec![WORKER.to_owned(), "--memory".to_owned(), self.isolate_memory.to_string()];
         Ok(Isolation { program: (program, arguments), patience: Duration::from_secs(self.isolate_patience) })
+    }
+}
+
+impl WorldsArgs {
+    pub(crate) fn sets(&self) -> Result<Vec<Override>, Trouble> {
+        Ok(self.set.iter().map(|set| set.parse()).collect::<Result<_, _>>()?)
+    }
+
+    pub(crate) fn host(&self) -> HostOptions {
+        HostOptions { live_bytes: memory::live_bytes, backend: self.backend, ..HostOptions::default() }
     }
 }
 

@@ -3,15 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use palisade_agents::{Backend, HostOptions};
 use palisade_lab::matches::Status;
 use palisade_lab::sweep::{self as lab, Method, PointRow, Request, SweepReport};
-use palisade_lab::words::{amount, counted};
+use palisade_lab::words::{amount, counted, interval};
 
-use crate::args::{Display, backends, data};
+use crate::args::{Display, data};
 use crate::exit::Exit;
-use crate::matches::HowArgs;
-use crate::memory;
+use crate::matches::{HowArgs, WorldsArgs};
 use crate::output::{complain, print, print_json};
 use crate::paint::Paint;
 use crate::table::{Align, table, wrapped};
@@ -60,21 +58,11 @@ pub(crate) struct SweepArgs {
     /// The seed that those of all worlds and samples are made of [default: 1, or as the file says]
     #[arg(long, value_name = "N", env = "PALISADE_SEED")]
     seed: Option<u64>,
-    /// Stop worlds after this many steps
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    steps: Option<u64>,
-    /// Replace one value of the scenario at all points; may be repeated
-    #[arg(long, value_name = "PATH=VALUE")]
-    set: Vec<String>,
-    /// A folder with strategies of your own, beside the built-in ones; may be repeated
-    #[arg(long, value_name = "DIR", env = "PALISADE_SCRIPTS")]
-    scripts: Vec<PathBuf>,
+    #[command(flatten)]
+    worlds: WorldsArgs,
     /// The file behind a data name of the scenario; may be repeated
     #[arg(long, value_name = "NAME=FILE", value_parser = data)]
     data: Vec<(String, PathBuf)>,
-    /// How strategies are run; the results are the same
-    #[arg(long, value_name = "WAY", default_value = Backend::Auto.word(), value_parser = backends())]
-    backend: Backend,
     #[command(flatten)]
     pub(crate) display: Display,
 }
@@ -94,14 +82,14 @@ impl SweepArgs {
             design: self.design.clone(),
             outcome: self.outcome.clone(),
             loss: self.loss.clone(),
-            sets: self.set.iter().map(|set| set.parse()).collect::<Result<_, _>>()?,
-            scripts: self.scripts.clone(),
+            sets: self.worlds.sets()?,
+            scripts: self.worlds.scripts.clone(),
             data: self.data.clone(),
             seed: self.seed,
-            steps: self.steps,
+            steps: self.worlds.steps,
             replicates: self.replicates,
             how: self.how.how()?,
-            host: HostOptions { live_bytes: memory::live_bytes, backend: self.backend, ..HostOptions::default() },
+            host: self.worlds.host(),
         })
     }
 }
@@ -158,8 +146,7 @@ fn points(report: &SweepReport) -> String {
         ("worlds", Align::Right),
     ]);
     let row = |point: &PointRow| {
-        let interval =
-            point.interval.map_or(String::new(), |(low, high)| format!("{} to {}", amount(low), amount(high)));
+        let interval = interval(point.interval);
         let tail = [&point.tail.value_at_risk, &point.tail.expected_shortfall];
         let tail = tail.map(|estimate| estimate.as_ref().map_or(String::new(), |estimate| amount(estimate.value)));
         let mut row = point.values.clone();

@@ -4,15 +4,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use palisade_agents::{Backend, HostOptions};
 use palisade_lab::matches::Begun;
 use palisade_lab::tournament::{self as lab, Counts, PairingRow, Request, TournamentReport};
-use palisade_lab::words::{amount, compact, percent};
+use palisade_lab::words::{amount, compact, interval, percent};
 
-use crate::args::{Display, backends};
+use crate::args::Display;
 use crate::exit::Exit;
-use crate::matches::HowArgs;
-use crate::memory;
+use crate::matches::{HowArgs, WorldsArgs};
 use crate::output::{complain, print, print_json};
 use crate::paint::Paint;
 use crate::sweep;
@@ -40,18 +38,8 @@ pub(crate) struct TournamentArgs {
     /// The seed that those of all matches are made of, instead of the file's
     #[arg(long, value_name = "N", env = "PALISADE_SEED")]
     seed: Option<u64>,
-    /// Stop worlds after this many steps
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    steps: Option<u64>,
-    /// Replace one value of the scenario in all matches; may be repeated
-    #[arg(long, value_name = "PATH=VALUE")]
-    set: Vec<String>,
-    /// A folder with strategies of your own, beside the built-in ones; may be repeated
-    #[arg(long, value_name = "DIR", env = "PALISADE_SCRIPTS")]
-    scripts: Vec<PathBuf>,
-    /// How strategies are run; the results are the same
-    #[arg(long, value_name = "WAY", default_value = Backend::Auto.word(), value_parser = backends())]
-    backend: Backend,
+    #[command(flatten)]
+    worlds: WorldsArgs,
     #[command(flatten)]
     pub(crate) display: Display,
 }
@@ -70,16 +58,15 @@ pub(crate) struct MergeArgs {
 
 impl TournamentArgs {
     fn request(&self) -> Result<Request, Trouble> {
-        let host = HostOptions { live_bytes: memory::live_bytes, backend: self.backend, ..HostOptions::default() };
         Ok(Request {
             file: self.file.clone(),
-            sets: self.set.iter().map(|set| set.parse()).collect::<Result<_, _>>()?,
-            scripts: self.scripts.clone(),
+            sets: self.worlds.sets()?,
+            scripts: self.worlds.scripts.clone(),
             seed: self.seed,
-            steps: self.steps,
+            steps: self.worlds.steps,
             replicates: self.replicates,
             how: self.how.how()?,
-            host,
+            host: self.worlds.host(),
         })
     }
 }
@@ -223,8 +210,7 @@ fn standings(report: &TournamentReport) -> String {
         ("with faults", Align::Right),
     ];
     let rows = report.standings.iter().map(|standing| {
-        let interval =
-            standing.interval.map_or(String::new(), |(low, high)| format!("{} to {}", amount(low), amount(high)));
+        let interval = interval(standing.interval);
         vec![
             standing.name.clone(),
             amount(standing.mean),
@@ -253,7 +239,7 @@ fn meetings(report: &TournamentReport) -> String {
             report.entrants[meeting.above].clone(),
             report.entrants[meeting.below].clone(),
             amount(meeting.difference),
-            meeting.interval.map_or(String::new(), |(low, high)| format!("{} to {}", amount(low), amount(high))),
+            interval(meeting.interval),
             if meeting.swapped { "moves up".to_owned() } else { String::new() },
         ]
     });

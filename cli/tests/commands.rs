@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use shell::{names, printed, refused};
+use shell::{keys, names, printed, refused};
 
 #[test]
 fn docs_writes_the_reference_pages_once() {
@@ -151,17 +151,6 @@ fn lists_and_descriptions_are_one_json_object() {
         keys(value, &mut |key| assert!(page.contains(&format!("`{key}`")), "docs/reference/json.md lacks `{key}`"));
     }
     assert!(source["found"][0]["text"].as_str().is_some_and(|text| text.contains("fn report")));
-}
-
-fn keys(value: &serde_json::Value, found: &mut impl FnMut(&str)) {
-    match value {
-        serde_json::Value::Object(fields) => fields.iter().for_each(|(key, inner)| {
-            found(key);
-            keys(inner, found);
-        }),
-        serde_json::Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
-        _ => {}
-    }
 }
 
 #[test]

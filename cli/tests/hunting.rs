@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use shell::{failed, names, printed, refused};
+use shell::{failed, keys, names, printed, refused};
 
 /// A short hunt in a short world.
 const SHORT: [&str; 10] = ["hunt", "thin_market", "--steps", "150", "--budget", "9", "--seeds", "1", "--held-out", "2"];
@@ -150,15 +150,4 @@ fn a_script_of_ones_own_hunts_and_travels_with_its_certificate() {
     refused(folder.path(), &hunt(&["--params", "pushes"]), &["--params pushes", "did you mean `push`?"]);
     refused(folder.path(), &hunt(&["--range", "push=1"]), &["expected NAME=LOW..HIGH"]);
     refused(folder.path(), &["hunt", "calm"], &["nobody attacks"]);
-}
-
-fn keys(value: &serde_json::Value, found: &mut impl FnMut(&str)) {
-    match value {
-        serde_json::Value::Object(fields) => fields.iter().for_each(|(key, inner)| {
-            found(key);
-            keys(inner, found);
-        }),
-        serde_json::Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
-        _ => {}
-    }
 }

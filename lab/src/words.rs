@@ -16,6 +16,12 @@ pub fn amount(value: f64) -> String {
     if size > 0.0 && size < NEGLIGIBLE { small(value) } else { fixed(value, 2) }
 }
 
+/// The two ends of an interval of amounts, and nothing where there is none.
+#[must_use]
+pub fn interval(ends: Option<(f64, f64)>) -> String {
+    ends.map_or(String::new(), |(low, high)| format!("{} to {}", amount(low), amount(high)))
+}
+
 /// An amount for a field of a matrix: no more digits than tell it from its neighbors.
 #[must_use]
 pub fn compact(value: f64) -> String {

@@ -4,7 +4,7 @@ use super::super::games::{At, Estimated, Field, curves, estimates, heat};
 use super::super::{Section, Source, Table, numbers};
 use crate::frames::FramesError;
 use crate::sweep::{PointRow, SweepReport};
-use crate::words::{amount, counted};
+use crate::words::{amount, counted, interval};
 
 /// Rows of a table of points at most.
 const LISTED: usize = 200;
@@ -32,9 +32,6 @@ pub(super) fn verdict(source: &Source) -> Result<Option<Section>, FramesError> {
     let more = ["mean", "95 % interval", "value at risk", "expected shortfall", "worlds"];
     heads.extend(more.iter().map(|head| numbers(head)));
     let row = |point: &PointRow| {
-        let interval = |interval: Option<(f64, f64)>| {
-            interval.map_or(String::new(), |(low, high)| format!("{} to {}", amount(low), amount(high)))
-        };
         let mut row = point.values.clone();
         row.extend([amount(point.mean), interval(point.interval)]);
         for estimate in [&point.tail.value_at_risk, &point.tail.expected_shortfall] {

@@ -4,7 +4,7 @@ use super::super::games::{At, Estimated, Field, curves, estimates, heat};
 use super::super::{Section, Source, Table, TournamentSource, numbers, words};
 use crate::frames::FramesError;
 use crate::tournament::{Counts, PairingRow, Ranking, TournamentReport};
-use crate::words::{amount, compact, count, percent};
+use crate::words::{amount, compact, count, interval, percent};
 
 fn of(source: &Source) -> Option<&TournamentSource> {
     match source {
@@ -36,7 +36,7 @@ pub(super) fn verdict(source: &Source) -> Result<Option<Section>, FramesError> {
         vec![
             standing.name.clone(),
             amount(standing.mean),
-            standing.interval.map_or(String::new(), |(low, high)| format!("{} to {}", amount(low), amount(high))),
+            interval(standing.interval),
             amount(standing.best),
             if standing.worlds == 0 { "n/a".to_owned() } else { percent(standing.gained) },
             standing.worlds.to_string(),
@@ -93,7 +93,6 @@ pub(super) fn payoffs(source: &Source) -> Result<Option<Section>, FramesError> {
 
 fn field(pairing: &PairingRow, (row, column): (usize, usize)) -> Field {
     let payoff = pairing.payoffs.first();
-    let interval = payoff.and_then(|payoff| payoff.interval);
     let is_sure = payoff.is_some_and(crate::tournament::PayoffRow::is_sure);
     let mean = payoff.map(|payoff| payoff.mean).filter(|mean| mean.is_finite());
     Field {
@@ -105,7 +104,7 @@ fn field(pairing: &PairingRow, (row, column): (usize, usize)) -> Field {
             None => "-".to_owned(),
             Some(mean) => format!("{}{}", compact(mean), if is_sure { "*" } else { "" }),
         },
-        more: interval.map_or(String::new(), |(low, high)| format!("{} to {}", amount(low), amount(high))),
+        more: interval(payoff.and_then(|payoff| payoff.interval)),
     }
 }
 
@@ -263,7 +262,7 @@ pub(super) fn ladder(source: &Source) -> Result<Option<Section>, FramesError> {
             report.entrants[meeting.above].clone(),
             report.entrants[meeting.below].clone(),
             amount(meeting.difference),
-            meeting.interval.map_or(String::new(), |(low, high)| format!("{} to {}", amount(low), amount(high))),
+            interval(meeting.interval),
             if meeting.swapped { "moves up".to_owned() } else { String::new() },
         ]
     });

@@ -52,7 +52,7 @@ fn built_in_scenarios_need_no_repository() {
         assert_eq!(again, summary);
     }
     let verified = printed(folder.path(), &["verify", "mango_2022", "--quiet"]);
-    assert!(verified.contains("counterfactuals 3/3"), "{verified}");
+    assert!(verified.contains("counterfactuals 4/4"), "{verified}");
     let replayed = printed(folder.path(), &["run", "crash", "--steps", "20"]);
     assert!(replayed.contains("reproduce: palisade run crash --seed 1 --steps 20"), "{replayed}");
     refused(folder.path(), &["run", "unheard_of"], &["no such file", "`palisade list scenarios`"]);

@@ -127,10 +127,15 @@ pub(crate) fn ways(loaded: &Loaded, request: &RunRequest, asked: &[Way]) -> Resu
             [one] => Course::toward(loaded.document(), one),
             _ => None,
         };
-        match course {
-            Some(course) if ways.found.iter().any(|known| known.path == course.path) => {}
-            Some(course) => ways.found.push(course),
-            None => ways.others.push(variation.set.join(" ")),
+        let Some(course) = course else {
+            ways.others.push(variation.set.join(" "));
+            continue;
+        };
+        // Of two that move one number, the one that goes farther.
+        match ways.found.iter_mut().find(|known| known.path == course.path) {
+            Some(known) if (course.to - course.from).abs() <= (known.to - known.from).abs() => {}
+            Some(known) => *known = course,
+            None => ways.found.push(course),
         }
     }
     for course in &mut ways.found {
@@ -303,5 +308,13 @@ mod tests {
         assert_eq!(course(0.0, 5.0, true).between(0.0, 5.0, 0.5), 3.0);
         assert_eq!(course(0.1, 0.5, false).between(0.1, 0.5, 0.5), 0.3);
         assert_eq!(course(1e15, 0.1, false).between(1e15, 0.1, 0.5), 1e7);
+    }
+
+    #[test]
+    fn of_two_counterfactuals_on_one_number_the_one_that_goes_farther_is_walked() {
+        let request = RunRequest { scenario: "mango_2022".into(), ..RunRequest::default() };
+        let ways = ways(&load(&request).unwrap(), &request, &[]).unwrap();
+        let collar: Vec<&Course> = ways.found.iter().filter(|way| way.path.contains("collar")).collect();
+        assert_eq!(collar.iter().map(|way| (way.from, way.to)).collect::<Vec<_>>(), [(1e6, 0.003)]);
     }
 }

@@ -245,7 +245,7 @@ mod tests {
             (attacker.role.as_str(), attacker.strategy.as_str(), attacker.count),
             ("attacker", "thin_market_push", 1)
         );
-        assert_eq!((mango.expectations.len(), mango.counterfactuals.len()), (5, 3));
+        assert_eq!((mango.expectations.len(), mango.counterfactuals.len()), (5, 4));
         assert_eq!(mango.expectations[0].tolerance, "±0.5 %");
     }
 }

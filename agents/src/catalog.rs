@@ -246,15 +246,17 @@ impl Catalog {
         }
     }
 
-    /// Own fields that a member called `name` may stand for, whatever record it is on.
-    pub(crate) fn own_called<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> + 'a {
+    /// The public fields that say which changes a proposal's are: the first one, and how many.
+    pub(crate) fn changes_fields(&self) -> [Option<usize>; 2] {
+        ["first_change", "changes"].map(|name| self.public_field(Type::Thing(Kind::Proposal), name))
+    }
+
+    /// What a member called `name` may stand for, whatever record it is on.
+    pub(crate) fn called<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Access> + 'a {
         self.records.values().flat_map(move |members| {
             let property = members.properties.get(name).map(|property| property.access);
             let method = members.methods.get(name).map(|method| method.access);
-            [property, method].into_iter().flatten().filter_map(|access| match access {
-                Access::Own(place) => Some(place),
-                _ => None,
-            })
+            [property, method].into_iter().flatten()
         })
     }
 

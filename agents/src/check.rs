@@ -253,9 +253,14 @@ fn infer(
         reached.append(&mut inference.reached);
         findings.append(&mut inference.findings);
         if let Some(hook) = hook {
-            let all = catalog.all_own();
-            let fields = if inference.gave_up { all } else { inference.reads };
-            reads.insert(*hook, Reads(fields.into_iter().collect()));
+            let places = |fields: BTreeSet<usize>| fields.into_iter().collect();
+            let public = catalog.changes_fields().into_iter().flatten().chain(inference.public).collect();
+            let fields = if inference.gave_up {
+                Reads::of_own(places(catalog.all_own()))
+            } else {
+                Reads { own: places(inference.reads), public: Some(places(public)) }
+            };
+            reads.insert(*hook, fields);
         }
     }
     for (place, function) in draft.functions.iter().enumerate() {

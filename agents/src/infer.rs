@@ -1,5 +1,5 @@
 //! One type inference over the syntax tree: what it is certain of becomes a finding, what it cannot know stays silent.
-//! On the way it notes which own fields a hook can read, so that only those are gathered.
+//! On the way it notes which fields a hook can read, so that only those are gathered and frozen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +45,7 @@ impl Frame {
     }
 }
 
-/// Steps of inference after which it gives up, stays silent, and lets every own field be gathered.
+/// Steps of inference after which it gives up, stays silent, and lets every field be gathered.
 const MAX_WORK: u32 = 300_000;
 
 /// Findings after which there is no point in more.
@@ -59,7 +59,10 @@ pub(crate) struct Inference<'a> {
     /// Whether the root is `params()`, where parameters are declared.
     pub(crate) declares: bool,
     pub(crate) findings: BTreeSet<Finding>,
+    /// Own fields read.
     pub(crate) reads: BTreeSet<usize>,
+    /// Public fields read.
+    pub(crate) public: BTreeSet<usize>,
     pub(crate) reached: BTreeSet<usize>,
     pub(crate) gave_up: bool,
     known: BTreeMap<(usize, Vec<Type>), Option<Type>>,
@@ -76,6 +79,7 @@ impl<'a> Inference<'a> {
             declares: false,
             findings: BTreeSet::new(),
             reads: BTreeSet::new(),
+            public: BTreeSet::new(),
             reached: BTreeSet::new(),
             gave_up: false,
             known: BTreeMap::new(),
@@ -277,7 +281,7 @@ impl<'a> Inference<'a> {
             });
         }
         if !record.is_record() {
-            self.reads.extend(self.catalog.own_called(name));
+            self.note_called(name);
             return Type::Unknown;
         }
         let Some(members) = self.catalog.members(record) else { return Type::Unknown };
@@ -295,9 +299,17 @@ impl<'a> Inference<'a> {
     }
 
     fn note(&mut self, access: Access) {
-        if let Access::Own(place) = access {
-            self.reads.insert(place);
+        match access {
+            Access::Own(place) => drop(self.reads.insert(place)),
+            Access::Public(place, _) => drop(self.public.insert(place)),
+            _ => {}
         }
+    }
+
+    /// Notes whatever a member of an unknown record may stand for.
+    fn note_called(&mut self, name: &str) {
+        let catalog = self.catalog;
+        catalog.called(name).for_each(|access| self.note(access));
     }
 
     fn method(&mut self, frame: &Frame, record: Type, (call, at): (&FnCallExpr, Position), args: &[Type]) -> Type {
@@ -307,7 +319,7 @@ impl<'a> Inference<'a> {
         }
         let all: Vec<Type> = std::iter::once(record).chain(args.iter().copied()).collect();
         if !record.is_record() {
-            self.reads.extend(self.catalog.own_called(name));
+            self.note_called(name);
             return natives::returns(name, &all);
         }
         let found = self.catalog.members(record).and_then(|members| members.methods.get(name));
@@ -380,7 +392,8 @@ impl<'a> Inference<'a> {
         } else if let Some(method) = self.catalog.any_method(name) {
             // `method(record, …)` is the same call as `record.method(…)` to rhai.
             let returns = method.returns;
-            self.reads.extend(self.catalog.own_called(name).chain(self.catalog.position_size()));
+            self.note_called(name);
+            self.reads.extend(self.catalog.position_size());
             return returns;
         } else if !natives::is_native(name) && frame.variable(name).is_none() {
             self.unknown_function(frame, name, args.len(), at);

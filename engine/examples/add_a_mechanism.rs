@@ -176,7 +176,7 @@ impl Host for Generous {
     }
 
     fn reads(&mut self, _: CohortId, hook: Hook) -> Option<Reads> {
-        (hook == Hook::Decide).then(|| Reads(Vec::new()))
+        (hook == Hook::Decide).then(|| Reads::of_own(Vec::new()))
     }
 
     fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies) {

@@ -125,6 +125,11 @@ impl Events {
         self.list.truncate(len);
     }
 
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
+        self.list.clear();
+    }
+
     /// Those since `mark`.
     #[must_use]
     pub fn since(&self, mark: usize) -> &[Event] {

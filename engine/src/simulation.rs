@@ -41,6 +41,8 @@ pub struct Options {
     pub spawn_shuffle: u64,
     /// What is recorded beside the tables of every run.
     pub recording: Recording,
+    /// Record no rows at all: of a world whose figures alone are asked for. It never changes what happens.
+    pub without_tables: bool,
 }
 
 /// A cohort that has been faulting for too large a share of its decisions is no longer asked.
@@ -100,7 +102,10 @@ impl Simulation {
         Book::begin(&mut world);
         Ventures::begin(&mut world);
         view::freeze(&mut world);
-        let recorder = Recorder::of(&mut world, &scenario.measures, options.recording);
+        let recorder = match options.without_tables {
+            true => Recorder::off(),
+            false => Recorder::of(&mut world, &scenario.measures, options.recording),
+        };
         let manners = world.resource::<Cohorts>().0.iter().map(|_| Manners::default()).collect();
         Ok(Self {
             world,
@@ -171,6 +176,9 @@ impl Simulation {
             let mut listeners = self.world.resource_mut::<Listeners>();
             manners.reads.keys().for_each(|hook| listeners.add(cohort, *hook));
         }
+        let fields = self.registry().public.len();
+        let reads = self.manners.iter().flat_map(|manners| manners.reads.values());
+        self.world.resource_mut::<Public>().show_only(fields, reads);
     }
 
     fn ask_inquiries(&mut self, host: &mut dyn Host) {

@@ -110,6 +110,8 @@ pub struct OwnField {
 #[derive(Resource, Clone, Debug, Default)]
 pub struct Public {
     columns: Arc<Vec<Vec<f64>>>,
+    /// Whether a field is shown, by place; all are when this is empty.
+    shown: Vec<bool>,
 }
 
 impl Public {
@@ -131,14 +133,28 @@ impl Public {
         }
         let columns = Arc::make_mut(&mut self.columns);
         columns.resize(registry.public.len(), Vec::new());
-        for (column, field) in columns.iter_mut().zip(&registry.public) {
-            let count = if field.of.is_momentary() { 0 } else { directory.count(field.of) };
+        for (place, (column, field)) in columns.iter_mut().zip(&registry.public).enumerate() {
+            let is_shown = self.shown.get(place).is_none_or(|shown| *shown) && !field.of.is_momentary();
+            let count = if is_shown { directory.count(field.of) } else { 0 };
             column.truncate(if field.fixed { count } else { 0 });
             column.extend((column.len()..count).map(|index| (field.read)(world, index)));
         }
     }
 
-    /// The frozen value of a public field, by its place in [`Registry::public`]; NaN when there is no such thing.
+    /// From the next time on, freezes only what somebody reads.
+    pub(crate) fn show_only<'a>(&mut self, fields: usize, reads: impl IntoIterator<Item = &'a Reads>) {
+        let mut shown = vec![false; fields];
+        for reads in reads {
+            match &reads.public {
+                Some(places) => places.iter().for_each(|place| shown[*place] = true),
+                None => shown.fill(true),
+            }
+        }
+        self.shown = shown;
+    }
+
+    /// The frozen value of a public field, by its place in [`Registry::public`]; NaN when there is no such thing,
+    /// or no hook said that it reads the field.
     #[must_use]
     pub fn value(&self, field: usize, index: usize) -> f64 {
         self.columns.get(field).and_then(|column| column.get(index)).copied().unwrap_or(f64::NAN)
@@ -167,9 +183,22 @@ pub(crate) fn of_subject(world: &World, subject: Option<Handle>) -> Vec<f64> {
     fields.map(|field| if field.of == subject.kind { read(field) } else { f64::NAN }).collect()
 }
 
-/// The own fields a hook reads, by place in [`Registry::own`].
+/// The fields that a hook reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reads(pub Vec<usize>);
+pub struct Reads {
+    /// Own fields, by place in [`Registry::own`].
+    pub own: Vec<usize>,
+    /// Public fields, by place in [`Registry::public`]; `None` for all of them.
+    pub public: Option<Vec<usize>>,
+}
+
+impl Reads {
+    /// These own fields, and whatever is public.
+    #[must_use]
+    pub const fn of_own(own: Vec<usize>) -> Self {
+        Self { own, public: None }
+    }
+}
 
 /// The own values of one cohort's awake agents: only what the hook reads.
 #[derive(Clone, Debug, Default)]
@@ -205,7 +234,7 @@ impl Columns {
         let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());
         let Asked { agents, accounts, subject } = asked;
         let mut gathered = Self::default();
-        for &place in &reads.0 {
+        for &place in &reads.own {
             let field = &registry.own[place];
             let (outer, inner) = match field.scope {
                 OwnScope::Agent => (0..1, 1),

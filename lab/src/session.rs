@@ -28,6 +28,11 @@ pub(crate) trait Spectator {
 
     /// Rows of one of its tables.
     fn see(&mut self, frame: &Frame) -> Result<(), RunError>;
+
+    /// Whether it looks at tables at all: where it does not, there are none.
+    fn looks(&self) -> bool {
+        true
+    }
 }
 
 /// Lets a world's rows go by.
@@ -38,6 +43,10 @@ impl Spectator for Nobody {
 
     fn see(&mut self, _: &Frame) -> Result<(), RunError> {
         Ok(())
+    }
+
+    fn looks(&self) -> bool {
+        false
     }
 }
 
@@ -71,8 +80,12 @@ pub(crate) struct Played {
 impl Session<'_> {
     /// Builds a world without stepping it.
     pub(crate) fn build(&self, seed: u64, cast: Cast) -> Result<(Simulation, ScriptHost), LoadError> {
+        self.built((seed, cast), false)
+    }
+
+    fn built(&self, (seed, cast): (u64, Cast), without_tables: bool) -> Result<(Simulation, ScriptHost), LoadError> {
         let (without_attackers, recording) = (cast == Cast::WithoutAttackers, self.request.record.recording);
-        let options = Options { seed, without_attackers, recording, ..Options::default() };
+        let options = Options { seed, without_attackers, recording, without_tables, ..Options::default() };
         let scenario = &self.loaded.scenario;
         let explain = |error| self.loaded.explain(error);
         let simulation = Simulation::new(scenario, &mechanisms::ALL, options).map_err(|error| explain(error.into()))?;
@@ -83,7 +96,7 @@ impl Session<'_> {
 
     /// Plays the world of `seed` to its end before a spectator.
     pub(crate) fn play(&self, seed: u64, cast: Cast, spectator: &mut dyn Spectator) -> Result<Played, RunError> {
-        let (mut simulation, mut host) = self.build(seed, cast)?;
+        let (mut simulation, mut host) = self.built((seed, cast), !spectator.looks())?;
         spectator.begin(&simulation);
         let start = valuation::group_worth(simulation.world());
         let steps = self.loaded.steps(self.request);

@@ -97,6 +97,10 @@ impl Spectator for Readings<'_> {
         }
         self.tables.as_mut().map_or(Ok(()), |tables| tables.add(frame))
     }
+
+    fn looks(&self) -> bool {
+        !self.trackers.is_empty() || self.is_first || self.tables.is_some()
+    }
 }
 
 impl Session<'_> {

@@ -33,7 +33,7 @@ impl<F: FnMut(&Ask<'_>, &mut Replies)> Host for Native<F> {
     }
 
     fn reads(&mut self, _: CohortId, _: Hook) -> Option<Reads> {
-        Some(Reads(self.reads.clone()))
+        Some(Reads::of_own(self.reads.clone()))
     }
 
     fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies) {

@@ -6,9 +6,12 @@ use std::fmt::Write;
 use palisade_agents::{
     Backend, HostOptions, Library, ParamKind, ScriptHost, Shelf, Strategy, Verdict, cases, check, outline,
 };
+use palisade_engine::domain::CohortId;
+use palisade_engine::host::{Ask, Hook, Host, Replies, Wake};
 use palisade_engine::mechanisms::ALL;
 use palisade_engine::registry::{Kind, Registry};
 use palisade_engine::scenario::{Amounts, AssetSpec, Cohort, Role, Scenario};
+use palisade_engine::view::Reads;
 use palisade_engine::{Options, Simulation};
 use palisade_tests::worlds::{cohort, small, wallet};
 
@@ -110,15 +113,36 @@ fn scenario(tested: &Strategy, process: &str) -> Scenario {
     scenario
 }
 
-/// The whole state after the run, and how many decisions failed.
+/// Scripts to whom everything public is shown, whatever they are known to read.
+struct Openly(ScriptHost);
+
+impl Host for Openly {
+    fn wake(&mut self, cohort: CohortId) -> Wake {
+        self.0.wake(cohort)
+    }
+
+    fn reads(&mut self, cohort: CohortId, hook: Hook) -> Option<Reads> {
+        self.0.reads(cohort, hook).map(|reads| Reads::of_own(reads.own))
+    }
+
+    fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies) {
+        self.0.ask(ask, replies);
+    }
+}
+
+/// The whole state after the run, and how many decisions failed. Interpreted, all that is public is shown.
 fn play(library: &Library, scenario: &Scenario, backend: Backend) -> (String, u64, Vec<String>) {
     let mut simulation =
         Simulation::new(scenario, &ALL, Options { seed: 11, ..Options::default() }).expect("a legal scenario");
-    let mut host = ScriptHost::new(library, scenario, &simulation, HostOptions { backend, ..HostOptions::default() })
+    let host = ScriptHost::new(library, scenario, &simulation, HostOptions { backend, ..HostOptions::default() })
         .unwrap_or_else(|error| panic!("{}: {error}", scenario.cohorts[4].1.strategy));
+    let mut host: Box<dyn Host> = match backend {
+        Backend::Rhai => Box::new(Openly(host)),
+        _ => Box::new(host),
+    };
     let mut text = String::new();
     for step in 0..STEPS {
-        simulation.step(&mut host);
+        simulation.step(&mut *host);
         if step % 100 == 99 {
             simulation.write_state(&mut text).expect("strings take everything");
         }

@@ -88,7 +88,11 @@ fn shipped() -> Vec<String> {
 #[test]
 fn golden_tables_of_every_scenario() {
     for scenario in shipped() {
-        let found = tables(&loaded(&request(&scenario, &[])), 50, Options { seed: 1, ..Options::default() });
+        let (loaded, options) = (loaded(&request(&scenario, &[])), Options { seed: 1, ..Options::default() });
+        let found = tables(&loaded, 50, options);
+        let figures: String = found.split_inclusive('\n').filter(|line| !line.contains(" rows ")).collect();
+        let alone = tables(&loaded, 50, Options { without_tables: true, ..options });
+        assert_eq!(alone, figures, "{scenario} without tables");
         let name = scenario.replace('/', "_").replace(".ron", ".txt");
         let path = root().join("tests/golden").join(&name);
         if std::env::var_os("PALISADE_BLESS").is_some() {

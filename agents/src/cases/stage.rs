@@ -272,7 +272,7 @@ impl Host for Nodes {
     }
 
     fn reads(&mut self, cohort: CohortId, hook: Hook) -> Option<Reads> {
-        (u32::from(cohort.0) == NODE && hook == Hook::Report).then(|| Reads(vec![self.observation]))
+        (u32::from(cohort.0) == NODE && hook == Hook::Report).then(|| Reads::of_own(vec![self.observation]))
     }
 
     fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies) {

@@ -184,7 +184,7 @@ fn a_vote_reads_what_it_names() {
         (&Packages::new(), HostOptions::default()),
     );
     let reads = &checked.map_err(|found| format!("{found:?}")).unwrap().terms.reads[&Hook::Vote];
-    let names: Vec<&str> = reads.0.iter().map(|place| registry.own[*place].name).collect();
+    let names: Vec<&str> = reads.own.iter().map(|place| registry.own[*place].name).collect();
     assert_eq!(names, ["estimate"]);
 }
 
@@ -381,10 +381,37 @@ fn check_reads(body: &str, expected: &[&str]) {
         .map_err(|p| format!("{p:?}"));
     let reads = &checked.as_ref().unwrap().terms.reads[&Hook::Decide];
     let names: Vec<String> =
-        reads.0.iter().map(|place| format!("{:?}.{}", registry.own[*place].scope, registry.own[*place].name)).collect();
+        reads.own.iter().map(|place| format!("{:?}.{}", registry.own[*place].scope, registry.own[*place].name)).collect();
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, expected, "{body}");
+}
+
+#[track_caller]
+fn check_shown(body: &str, expected: &[&str]) {
+    let registry = registry();
+    let library = Library::of_texts(&[("x.rhai", &format!("{CARD}{body}"))]).unwrap();
+    let catalog = Catalog::of(&registry);
+    let checked = checked(&library, library.get("x").unwrap(), &catalog, (&Packages::new(), HostOptions::default()));
+    let reads = checked.map_err(|p| format!("{p:?}")).unwrap().terms.reads[&Hook::Decide].clone();
+    let of_changes = catalog.changes_fields();
+    let public = reads.public.unwrap().into_iter().filter(|place| !of_changes.contains(&Some(*place)));
+    let fields = public.map(|place| &registry.public[place]);
+    let mut names: Vec<String> = fields.map(|field| format!("{:?}.{}", field.of, field.name)).collect();
+    names.sort_unstable();
+    assert_eq!(names, expected, "{body}");
+}
+
+#[test]
+fn only_what_a_hook_reads_is_frozen() {
+    check_shown("fn decide(me, world) {}", &[]);
+    check_shown("fn decide(me, world) { me.cash }\nfn report(me, feed) { feed.price }", &[]);
+    check_shown(
+        "fn mark_of(m) { m.mark }\nfn decide(me, world) { let m = world.market(\"A\"); mark_of(m); m.feed.price }",
+        &["Feed.price", "Market.feed", "Market.mark"],
+    );
+    // Of what nobody knows, whatever it may be.
+    check_shown("fn decide(me, world) { let x = [world]; x[0].index }", &["Market.index"]);
 }
 
 #[test]

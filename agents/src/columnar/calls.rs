@@ -170,8 +170,9 @@ impl Lowering<'_> {
     /// `proposal.change(i)`: they lie in a row.
     fn change(&mut self, (proposal, index): (Reg, Reg), at: Position) -> Lowered<Val> {
         let of = Kind::Proposal;
-        let fields = ["first_change", "changes"].map(|name| self.given.catalog.public_field(Type::Thing(of), name));
-        let [Some(first), Some(count)] = fields else { return self.refuse(at, "`.change(…)`") };
+        let [Some(first), Some(count)] = self.given.catalog.changes_fields() else {
+            return self.refuse(at, "`.change(…)`");
+        };
         let [first, count] = [first, count].map(|field| {
             let number = self.build.emit(Op::Public { field, kind: FieldKind::Number, of, thing: proposal });
             // A proposal that is not in view yet has no numbers.

@@ -54,7 +54,7 @@ impl Host for NativeHost {
     }
 
     fn reads(&mut self, _: CohortId, hook: Hook) -> Option<Reads> {
-        (hook == Hook::Decide).then(|| Reads(self.own.to_vec()))
+        (hook == Hook::Decide).then(|| Reads::of_own(self.own.to_vec()))
     }
 
     fn ask(&mut self, ask: &Ask<'_>, replies: &mut Replies) {

@@ -56,7 +56,7 @@ impl<F: Fn(&Ask<'_>, &mut Replies)> Host for Still<F> {
 
     fn reads(&mut self, cohort: CohortId, hook: Hook) -> Option<Reads> {
         match hook {
-            Hook::Report => Some(Reads(vec![self.observation])),
+            Hook::Report => Some(Reads::of_own(vec![self.observation])),
             Hook::Decide if cohort.0 == 1 && self.open.is_some() => Some(Reads::default()),
             _ => None,
         }

@@ -41,7 +41,6 @@ pub(crate) struct Members {
 pub(crate) struct CohortScript {
     plan: Plan,
     interpreter: Option<Rc<Interpreter>>,
-    entries: [String; Hook::ALL.len()],
     places: Places,
     methods: Vec<&'static str>,
     reads: BTreeMap<Hook, Reads>,
@@ -100,7 +99,6 @@ impl CohortScript {
         let cell = |(_, cell): &(String, Cell)| vec![cell.word(); members.count as usize];
         Ok(Self {
             interpreter,
-            entries: Hook::ALL.map(draft::entry),
             places: plan.draft.places(),
             memory: plan.layout().iter().map(cell).collect(),
             params: plan.words(),
@@ -398,7 +396,7 @@ impl CohortScript {
         let place = (agent.0 - self.first) as usize;
         context.turn_to(row, agent, key, self.memory.iter().map(|column| column[place]));
         let started = tally.is_some().then(Instant::now);
-        let result = interpreter.call(&self.entries[hook as usize], subject);
+        let result = interpreter.call(hook, subject);
         if let (Some(tally), Some(started)) = (tally, started) {
             tally.end(&sandbox.meter);
             let operations = usize::try_from(sandbox.meter.operations()).unwrap_or(usize::MAX);

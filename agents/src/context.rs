@@ -90,7 +90,9 @@ impl Draws {
 /// Which changes are a proposal's, by place among all changes; nothing when the view was frozen before it came up.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub(crate) fn changes(catalog: &Catalog, public: &Public, proposal: Handle) -> Outcome<Range<u32>> {
-    let [Some(first), Some(count)] = catalog.changes_fields() else { return Err("proposals have no changes in this world".into()) };
+    let [Some(first), Some(count)] = catalog.changes_fields() else {
+        return Err("proposals have no changes in this world".into());
+    };
     let [first, count] = [first, count].map(|field| public.value(field, proposal.index as usize));
     if !(first >= 0.0 && count >= 0.0 && first + count <= f64::from(u32::MAX)) {
         return Err("this proposal is not in view yet".into());

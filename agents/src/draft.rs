@@ -322,8 +322,22 @@ fn parse_problem(source: &Source, error: &rhai::ParseError) -> ScriptProblem {
 
 /// The name under which a hook is compiled. `me.liquidate(account, share)` in `fn liquidate(me, account)` would call that
 /// function again otherwise: to rhai every script function is a method too, and goes before the host's own.
-pub(crate) fn entry(hook: Hook) -> String {
+fn entry(hook: Hook) -> String {
     format!("hook${}", hook.name())
+}
+
+/// A hook as it was compiled.
+pub(crate) struct CompiledHook {
+    pub(crate) params: Vec<ImmutableString>,
+    pub(crate) statements: Vec<Stmt>,
+}
+
+impl CompiledHook {
+    /// The hook of a program, if it has it.
+    pub(crate) fn of(ast: &AST, hook: Hook) -> Option<Self> {
+        let def = ast.shared_lib().get_script_fn(entry(hook), 2)?;
+        Some(Self { params: def.params.iter().cloned().collect(), statements: statements(ast, def) })
+    }
 }
 
 fn hook_of(def: &ScriptFuncDef) -> Option<Hook> {

@@ -1,16 +1,18 @@
 //! The interpreter of one cohort: an engine with the strategy in it, so that a panic in one cannot reach another. It is made
 //! when somebody first needs it: where everything runs over columns, nobody does.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
+use palisade_engine::host::Hook;
 use palisade_engine::registry::Directory;
-use rhai::{AST, Dynamic};
+use rhai::{AST, Caches, Dynamic, EvalAltResult, Position};
 
 use crate::catalog::Catalog;
 use crate::columnar::Given;
 use crate::context::Context;
 use crate::declare::{Cell, Declarations};
-use crate::draft::{Draft, When};
+use crate::draft::{CompiledHook, Draft, When};
 use crate::problem::ScriptProblem;
 use crate::profile::{self, Tally};
 use crate::pure::number;
@@ -55,6 +57,9 @@ pub(crate) struct Interpreter {
     pub(crate) context: Rc<Context>,
     pub(crate) tally: Option<Rc<Tally>>,
     ast: AST,
+    hooks: [Option<CompiledHook>; Hook::ALL.len()],
+    /// What the engine has found out about functions so far.
+    found: RefCell<Caches>,
 }
 
 impl Interpreter {
@@ -70,11 +75,16 @@ impl Interpreter {
             None => plan.draft.compile(&mut sandbox.engine)?,
         };
         sandbox.watch(&plan.draft.copies(When::Asked));
-        Ok(Self { sandbox, ast, context, tally })
+        let hooks = Hook::ALL.map(|hook| CompiledHook::of(&ast, hook));
+        Ok(Self { sandbox, ast, hooks, context, tally, found: RefCell::default() })
     }
 
-    /// Calls a function of the strategy for the agent that the context has been turned to.
-    pub(crate) fn call(&self, name: &str, subject: Thing) -> Outcome<Dynamic> {
-        self.sandbox.call((&self.ast, name), (Me, subject), CALL_FUEL)
+    /// Calls a hook of the strategy for the agent that the context has been turned to.
+    pub(crate) fn call(&self, hook: Hook, subject: Thing) -> Outcome<Dynamic> {
+        let Some(hook) = &self.hooks[hook as usize] else {
+            return Err(EvalAltResult::ErrorFunctionNotFound(hook.name().into(), Position::NONE).into());
+        };
+        let args = [Dynamic::from(Me), Dynamic::from(subject)];
+        self.sandbox.call_hook((&self.ast, hook), &self.found, args, CALL_FUEL)
     }
 }

@@ -4,7 +4,7 @@
 //! to be run again at every upgrade. What is left out (sleep, exit, eval, files, time, parse_json) is never registered: a
 //! disabled symbol is only a check of the parser.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -12,8 +12,9 @@ use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage,
     LogicPackage, MoreStringPackage, Package,
 };
-use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, LexError, Position, Scope, Token};
+use rhai::{AST, Caches, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, LexError, Position, Scope, Token};
 
+use crate::draft::CompiledHook;
 use crate::pure;
 
 pub(crate) mod constants;
@@ -137,6 +138,36 @@ impl Sandbox {
         self.guard(fuel, |engine| {
             let options = CallFnOptions::new().eval_ast(false);
             engine.call_fn_with_options(options, &mut Scope::new(), ast, name, args)
+        })
+    }
+
+    /// Calls a hook, which is called again and again: what the engine finds out about the functions that it calls in turn is
+    /// kept in `found`, for this engine and this program alone. Everything else is as in [`Sandbox::call`].
+    #[allow(deprecated)] // not deprecated but "volatile", as all that is pinned with rhai
+    pub(crate) fn call_hook(
+        &self,
+        (ast, hook): (&AST, &CompiledHook),
+        found: &RefCell<Caches>,
+        args: [Dynamic; 2],
+        fuel: u64,
+    ) -> Outcome<Dynamic> {
+        self.guard(fuel, |engine| {
+            let mut global = engine.new_global_runtime_state();
+            global.lib.push(ast.shared_lib().clone());
+            // The call itself is a level, and an operation.
+            global.level = 1;
+            self.meter.tick();
+            let mut scope = Scope::new();
+            for (param, value) in hook.params.iter().zip(args) {
+                scope.push_dynamic(param.clone(), value);
+            }
+            let result = engine.eval_statements_raw(&mut global, &mut found.borrow_mut(), &mut scope, &hook.statements);
+            result.map_err(|mut error| {
+                if error.is_system_exception() {
+                    error.set_position(Position::NONE);
+                }
+                error
+            })
         })
     }
 

@@ -19,6 +19,8 @@ use palisade_engine::view::{Asked, Columns, Public};
 use palisade_engine::{Options, Simulation};
 use palisade_tests::hosts::{Native, handle, honest_nodes, intent, own_field};
 use palisade_tests::worlds::crowd;
+use rhai::packages::{ArithmeticPackage, BasicMathPackage, LogicPackage, Package};
+use rhai::{AST, Caches, Engine, Scope};
 
 /// Counts bytes, so that the memory of a world can be stated.
 #[global_allocator]
@@ -184,7 +186,59 @@ fn decision(criterion: &mut Criterion, traders: u32) {
             });
         });
     }
+    let mut bare = Bare::new();
+    group.bench_function("bare", |bench| {
+        bench.iter(|| (0..traders).map(|row| bare.decide(1_000.0 + f64::from(row))).sum::<f64>());
+    });
     group.finish();
+}
+
+/// The least that the interpreter takes for the same rule: nothing is called, what it reads stands in a kept scope as
+/// numbers, and the engine keeps what it found out, with operations limited. It has no memory and asks for nothing.
+struct Bare {
+    engine: Engine,
+    caches: Caches,
+    scope: Scope<'static>,
+    rule: AST,
+}
+
+impl Bare {
+    fn new() -> Self {
+        let mut engine = Engine::new_raw();
+        ArithmeticPackage::new().register_into_engine(&mut engine);
+        LogicPackage::new().register_into_engine(&mut engine);
+        BasicMathPackage::new().register_into_engine(&mut engine);
+        engine.set_max_operations(50_000);
+        let mut scope = Scope::new();
+        for (name, value) in
+            [("equity", 0.0), ("price", 100.0), ("size", 9.0), ("last", 99.0), ("threshold", 0.002), ("most", 30.0)]
+        {
+            scope.push(name, value);
+        }
+        let rule = "let leverage = abs(size) * price / equity;
+            let unit = 0.1 * equity / price;
+            let moved = price - last;
+            if leverage > most {
+                -0.5 * size
+            } else if moved > threshold * price {
+                unit * (1.0 - leverage / most)
+            } else {
+                -unit * (1.0 - leverage / most)
+            }";
+        let rule = engine.compile_with_scope(&scope, rule).expect("a rule");
+        Self { engine, caches: Caches::new(), scope, rule }
+    }
+
+    #[allow(deprecated)] // not deprecated but "volatile", as all that is pinned with rhai
+    fn decide(&mut self, equity: f64) -> f64 {
+        let known = self.scope.len();
+        *self.scope.get_value_mut("equity").expect("a number") = equity;
+        let mut global = self.engine.new_global_runtime_state();
+        let statements = self.rule.statements();
+        let change = self.engine.eval_statements_raw(&mut global, &mut self.caches, &mut self.scope, statements);
+        self.scope.rewind(known);
+        change.expect("a decision").as_float().expect("a number")
+    }
 }
 
 criterion_group!(benches, decisions, steps);

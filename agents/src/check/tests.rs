@@ -380,8 +380,11 @@ fn check_reads(body: &str, expected: &[&str]) {
     let checked = checked(&library, library.get("x").unwrap(), &catalog, (&Packages::new(), HostOptions::default()))
         .map_err(|p| format!("{p:?}"));
     let reads = &checked.as_ref().unwrap().terms.reads[&Hook::Decide];
-    let names: Vec<String> =
-        reads.own.iter().map(|place| format!("{:?}.{}", registry.own[*place].scope, registry.own[*place].name)).collect();
+    let names: Vec<String> = reads
+        .own
+        .iter()
+        .map(|place| format!("{:?}.{}", registry.own[*place].scope, registry.own[*place].name))
+        .collect();
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, expected, "{body}");

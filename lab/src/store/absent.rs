@@ -4,6 +4,7 @@ use std::path::Path;
 
 use palisade_engine::frame::Frame;
 
+use super::Written;
 use crate::load::LoadError;
 use crate::recording::Format;
 use crate::run::RunError;
@@ -39,7 +40,7 @@ impl Table {
         match *self {}
     }
 
-    pub(super) fn finish(self) -> Result<u64, String> {
+    pub(super) fn finish(self, _: String) -> Result<Written, String> {
         match self {}
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use palisade_engine::frame::Frame;
 
 use super::table::Table;
-use super::{SCHEMA, TableNote, Written, digest_of, thinned, wrong};
+use super::{SCHEMA, TableNote, Written, thinned, wrong};
 use crate::recording::{Format, Recording};
 use crate::run::RunError;
 
@@ -71,9 +71,8 @@ impl<'a> ManyTables<'a> {
         let (mut files, mut notes) = (Vec::new(), BTreeMap::new());
         for (name, (table, note)) in std::mem::take(&mut self.tables) {
             let path = self.file(name);
-            let rows = table.finish().map_err(|error| wrong(&path, error))?;
-            let (blake3, bytes) = digest_of(&path)?;
-            files.push((path, Written { path: format!("{name}/part-0.parquet"), blake3, bytes, rows }));
+            let written = table.finish(format!("{name}/part-0.parquet")).map_err(|error| wrong(&path, error))?;
+            files.push((path, written));
             notes.insert(name.to_owned(), note);
         }
         Ok((files, notes))

@@ -105,14 +105,6 @@ impl From<FolderError> for RunError {
     }
 }
 
-/// The digest and the size of a file.
-fn digest_of(path: &Path) -> Result<(String, u64), RunError> {
-    let mut hasher = blake3::Hasher::new();
-    let bytes = fs::File::open(path).and_then(|mut file| std::io::copy(&mut file, &mut hasher));
-    let bytes = bytes.map_err(|error| wrong(path, error))?;
-    Ok((hasher.finalize().to_hex().to_string(), bytes))
-}
-
 fn wrong(path: &Path, what: impl std::fmt::Display) -> RunError {
     RunError::Output(format!("{}: {what}", path.display()))
 }
@@ -185,14 +177,10 @@ impl WorldTables<'_> {
 
     /// Ends all files of this world.
     pub(crate) fn close(self) -> Result<Vec<Written>, RunError> {
-        let mut written = Vec::new();
         let parts: Vec<String> = self.tables.keys().map(|name| self.file_of(name)).collect();
-        for (table, path) in self.tables.into_values().zip(parts) {
-            let rows = table.finish().map_err(|error| wrong(self.store.folder.target(), error))?;
-            let (blake3, bytes) = digest_of(&self.store.folder.path().join(&path))?;
-            written.push(Written { path, blake3, bytes, rows });
-        }
-        Ok(written)
+        let finish =
+            |(table, path): (Table, _)| table.finish(path).map_err(|error| wrong(self.store.folder.target(), error));
+        self.tables.into_values().zip(parts).map(finish).collect()
     }
 }
 

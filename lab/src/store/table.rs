@@ -2,8 +2,9 @@
 //! so that the bytes depend on the rows only.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use palisade_engine::frame::{Data, Frame, FrameColumn};
 use polars::prelude::{
@@ -17,6 +18,7 @@ use polars_io::parquet::write::{
     self as parquet, KeyValueMetadata, ParquetCompression, ParquetWriter, StatisticsOptions,
 };
 
+use super::Written;
 use crate::recording::Format;
 use crate::run::RunError;
 
@@ -28,7 +30,58 @@ pub(super) struct Table {
     key: Option<(u32, u64)>,
     waiting: Frame,
     rows: u64,
-    sink: Sink<BufWriter<File>>,
+    sink: Sink<Shared>,
+    file: Shared,
+}
+
+/// A file whose bytes are digested as they go out. The writers of formats keep what they write to: this is their handle.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<BufWriter<Digesting>>>);
+
+struct Digesting {
+    file: File,
+    digest: blake3::Hasher,
+}
+
+impl Shared {
+    fn create(path: &Path) -> io::Result<Self> {
+        let digesting = Digesting { file: File::create_new(path)?, digest: blake3::Hasher::new() };
+        Ok(Self(Arc::new(Mutex::new(BufWriter::new(digesting)))))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, BufWriter<Digesting>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Digest and number of all bytes, which are in the file by now.
+    fn end(&self) -> io::Result<(String, u64)> {
+        let mut file = self.inner();
+        file.flush()?;
+        let digest = &file.get_ref().digest;
+        Ok((digest.finalize().to_hex().to_string(), digest.count()))
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.inner().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner().flush()
+    }
+}
+
+impl Write for Digesting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.digest.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 impl Table {
@@ -44,13 +97,14 @@ impl Table {
         key: (u32, u64),
         footer: Vec<(String, String)>,
     ) -> Result<Self, String> {
-        let file = File::create_new(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let sink = Sink::create(BufWriter::new(file), format, &schema(like, true), footer);
+        let file = Shared::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let sink = Sink::create(file.clone(), format, &schema(like, true), footer);
         Ok(Self {
             key: Some(key),
             waiting: like.filtered(|_| false),
             rows: 0,
             sink: sink.map_err(|error| error.to_string())?,
+            file,
         })
     }
 
@@ -76,11 +130,12 @@ impl Table {
         columns(self.key, group).and_then(|batch| self.sink.write(&batch)).map_err(|error| error.to_string())
     }
 
-    /// Ends the file and returns its rows.
-    pub(super) fn finish(mut self) -> Result<u64, String> {
+    /// Ends the file, which is to be known by `path`.
+    pub(super) fn finish(mut self, path: String) -> Result<Written, String> {
         self.flush()?;
         self.sink.finish().map_err(|error| error.to_string())?;
-        Ok(self.rows)
+        let (blake3, bytes) = self.file.end().map_err(|error| error.to_string())?;
+        Ok(Written { path, blake3, bytes, rows: self.rows })
     }
 }
 

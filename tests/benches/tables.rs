@@ -4,6 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use palisade_agents::ScriptHost;
+use palisade_engine::mechanisms::ALL;
+use palisade_engine::{Options, Simulation};
 use palisade_lab::frames::RunDir;
 use palisade_lab::load::{Loaded, RunRequest, load};
 use palisade_lab::recording::{Record, Recording};
@@ -25,6 +28,25 @@ fn play(loaded: &Loaded, request: &RunRequest, out: Option<PathBuf>) {
     run(loaded, &request, &Nobody).expect("a run");
 }
 
+/// Plays the same worlds with the rows of all tables recorded, as for a run that is written, and lets them go by.
+fn record(loaded: &Loaded, request: &RunRequest) {
+    for seed in request.seed..request.seed + u64::from(request.seeds) {
+        for without_attackers in [false, true] {
+            let options = Options { seed, without_attackers, without_tables: without_attackers, ..Options::default() };
+            let mut simulation = Simulation::new(loaded.scenario(), &ALL, options).expect("a loaded scenario");
+            let mut host = ScriptHost::new(loaded.library(), loaded.scenario(), &simulation, request.host)
+                .expect("loaded scripts");
+            for step in 0..loaded.steps(request) {
+                simulation.step(&mut host);
+                if step % 256 == 255 {
+                    drop(simulation.take_frames());
+                }
+            }
+            drop((simulation.take_frames(), simulation.closing_frames()));
+        }
+    }
+}
+
 fn tables(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let fresh = |folder: &Path| tempfile::tempdir_in(folder).expect("a folder").keep().join("run");
@@ -38,6 +60,7 @@ fn tables(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tables");
     group.sample_size(10);
     group.bench_function("run without tables", |bencher| bencher.iter(|| play(&loaded, &request, None)));
+    group.bench_function("run recorded, not written", |bencher| bencher.iter(|| record(&loaded, &request)));
     group.bench_function("run with tables", |bencher| {
         bencher.iter(|| play(&loaded, &request, Some(fresh(folder.path()))));
     });

@@ -10,12 +10,14 @@ use palisade_engine::frame::{Data, Frame, FrameColumn};
 use polars::prelude::{
     Column, CompatLevel, DataFrame, DataType, Field, NamedFrom, PolarsError, Schema, SchemaExt, Series,
 };
+use polars_arrow::datatypes::ArrowDataType;
 use polars_arrow::io::ipc::write::default_ipc_fields;
 use polars_io::SerWriter;
 use polars_io::csv::write::{self as csv, CsvWriter};
 use polars_io::ipc::{self, IpcWriter};
-use polars_io::parquet::write::{
-    self as parquet, KeyValueMetadata, ParquetCompression, ParquetWriter, StatisticsOptions,
+use polars_parquet::write::{
+    CompressionOptions, Encoding, FileWriter, KeyValue, StatisticsOptions, Version, WriteOptions, get_dtype_encoding,
+    row_group_iter, schema_to_metadata_key,
 };
 
 use super::Written;
@@ -141,7 +143,7 @@ impl Table {
 
 /// What writes batches of rows in a format.
 enum Sink<W: Write> {
-    Parquet(Box<parquet::BatchedWriter<W>>),
+    Parquet(Box<Parquet<W>>),
     Csv(csv::BatchedWriter<W>),
     Ipc(ipc::BatchedWriter<W>),
 }
@@ -149,14 +151,7 @@ enum Sink<W: Write> {
 impl<W: Write> Sink<W> {
     fn create(file: W, format: Format, schema: &Schema, footer: Vec<(String, String)>) -> Result<Self, PolarsError> {
         Ok(match format {
-            Format::Parquet => {
-                let writer = ParquetWriter::new(file)
-                    .with_compression(ParquetCompression::Lz4Raw)
-                    .with_statistics(StatisticsOptions::empty())
-                    .set_parallel(false)
-                    .with_key_value_metadata(Some(KeyValueMetadata::from_static(footer)));
-                Self::Parquet(Box::new(writer.batched(schema)?))
-            }
+            Format::Parquet => Self::Parquet(Box::new(Parquet::create(file, schema, footer)?)),
             Format::Csv => Self::Csv(CsvWriter::new(file).n_threads(1).batched(schema)?),
             Format::Ipc => {
                 // What every reader of Arrow knows: strings, not views of them.
@@ -172,7 +167,7 @@ impl<W: Write> Sink<W> {
 
     fn write(&mut self, batch: &DataFrame) -> Result<(), PolarsError> {
         match self {
-            Self::Parquet(writer) => writer.write_batch(batch),
+            Self::Parquet(writer) => writer.write(batch),
             Self::Csv(writer) => writer.write_batch(batch),
             Self::Ipc(writer) => writer.write_batch(batch),
         }
@@ -180,10 +175,53 @@ impl<W: Write> Sink<W> {
 
     fn finish(&mut self) -> Result<(), PolarsError> {
         match self {
-            Self::Parquet(writer) => writer.finish().map(drop),
+            Self::Parquet(writer) => writer.finish(),
             Self::Csv(writer) => writer.finish(),
             Self::Ipc(writer) => writer.finish(),
         }
+    }
+}
+
+/// What writes Parquet: not by the writer of data frames, which looks for a dictionary in every column, at a cost that
+/// is most of what a small table takes.
+struct Parquet<W: Write> {
+    writer: FileWriter<W>,
+    footer: Vec<(String, String)>,
+}
+
+impl<W: Write> Parquet<W> {
+    fn create(file: W, schema: &Schema, footer: Vec<(String, String)>) -> Result<Self, PolarsError> {
+        let options = WriteOptions {
+            statistics: StatisticsOptions::empty(),
+            version: Version::V1,
+            compression: CompressionOptions::Lz4Raw,
+            data_page_size: None,
+        };
+        let writer = FileWriter::try_new(file, schema.to_arrow(CompatLevel::newest()), options)?;
+        Ok(Self { writer, footer })
+    }
+
+    fn write(&mut self, batch: &DataFrame) -> Result<(), PolarsError> {
+        // Floats of a simulation are all different, and its counts grow.
+        let encoding = |dtype: &ArrowDataType| match dtype {
+            ArrowDataType::Float64 => vec![Encoding::Plain],
+            ArrowDataType::Int64 => vec![Encoding::DeltaBinaryPacked],
+            dtype => get_dtype_encoding(dtype),
+        };
+        for chunk in batch.iter_chunks(CompatLevel::newest(), false) {
+            let encodings = self.writer.schema().iter_values().map(|field| encoding(&field.dtype)).collect();
+            let fields = self.writer.parquet_schema().fields().to_vec();
+            let rows = chunk.len() as u64;
+            self.writer.write(rows, row_group_iter(chunk, encodings, fields, self.writer.options()))?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), PolarsError> {
+        let words =
+            std::mem::take(&mut self.footer).into_iter().map(|(key, value)| KeyValue { key, value: Some(value) });
+        let footer = words.chain([schema_to_metadata_key(self.writer.schema())]).collect();
+        self.writer.end(Some(footer)).map(drop)
     }
 }
 

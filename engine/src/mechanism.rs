@@ -12,7 +12,7 @@ use crate::domain::Groups;
 use crate::ledger::{AssetId, Bucket, GroupId, Ledger, Slot};
 use crate::phase::{Half, Phase};
 use crate::registry::{Directory, Kind, Registry};
-use crate::rule::{RuleFn, RuleKind};
+use crate::rule::{Chosen, RuleFn, RuleKind};
 use crate::scenario::{Scenario, SetupError};
 use crate::units::{Amount, Price, Rounding, pow10, whole};
 
@@ -197,6 +197,21 @@ impl Setup<'_> {
             name: name.to_owned(),
             known: rules().map(|rule| rule.name.clone()).collect(),
         })
+    }
+
+    /// The rule of `kind` called `name`, found at `path`, in place of what is built in under the name `built_in`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn rule_instead(
+        &self,
+        (kind, built_in): (RuleKind, &str),
+        what: &'static str,
+        name: &str,
+        path: &str,
+    ) -> Result<Chosen, SetupError> {
+        let rule = self.rule(kind, what, name, path)?;
+        Ok(if name == built_in { Chosen::default() } else { Chosen::of(rule) })
     }
 
     /// The place of the thing called `name`, found at `path`.

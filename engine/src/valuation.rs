@@ -13,6 +13,7 @@ use crate::ledger::{AssetId, GroupId, Ledger, Slot};
 use crate::math::margin::{self, Tier};
 use crate::mechanism::Assets;
 use crate::registry::{Directory, Kind, part};
+use crate::rule::Chosen;
 use crate::units::{Amount, Price, Rounding, share, whole};
 
 /// What profits and requirements in one market depend on, looked up once for many positions.
@@ -25,12 +26,26 @@ pub(crate) struct Pricing<'w> {
     imr: f64,
     mmr: f64,
     tiers: Cow<'w, [Tier]>,
+    ruled: Option<Ruled>,
+}
+
+/// The rule of a market's requirements, where it has one of its own, and what it is asked with, in settlement coins.
+#[derive(Clone, PartialEq, Debug)]
+struct Ruled {
+    rule: Chosen,
+    open_interest: f64,
+    oi_cap: f64,
 }
 
 impl<'w> Pricing<'w> {
     fn of(market: &Market, terms: &'w MarketTerms, (mark, scale): (Option<Price>, f64)) -> Self {
         let (imr, mmr, tiers) = (terms.imr, terms.mmr, Cow::Borrowed(terms.tiers.as_slice()));
-        Self { mark, unit: market.unit, factor: market.margin_factor, scale, imr, mmr, tiers }
+        let ruled = (!market.requirement.is_built_in()).then(|| Ruled {
+            rule: market.requirement.clone(),
+            open_interest: notional_of(market.unit, market.long.max(market.short), mark) / scale,
+            oi_cap: terms.oi_cap,
+        });
+        Self { mark, unit: market.unit, factor: market.margin_factor, scale, imr, mmr, tiers, ruled }
     }
 
     /// The market at `place` on a mark; `None` when there is no such market.
@@ -48,7 +63,8 @@ impl<'w> Pricing<'w> {
     /// The same, kept beyond the world's next change.
     pub(crate) fn kept(&self) -> Pricing<'static> {
         let Self { mark, unit, factor, scale, imr, mmr, .. } = *self;
-        Pricing { mark, unit, factor, scale, imr, mmr, tiers: Cow::Owned(self.tiers.to_vec()) }
+        let (tiers, ruled) = (Cow::Owned(self.tiers.to_vec()), self.ruled.clone());
+        Pricing { mark, unit, factor, scale, imr, mmr, tiers, ruled }
     }
 
     /// Unrealized profit of a position, as [`profit`].
@@ -58,12 +74,22 @@ impl<'w> Pricing<'w> {
 
     /// Maintenance requirement of a position of `size`, rounded up.
     pub(crate) fn mmr(&self, size: Amount) -> Amount {
-        self.up(margin::tiered(self.notional(size), self.mmr, &self.tiers, |tier| tier.mmr))
+        self.up(self.required(size, margin::tiered(self.notional(size), self.mmr, &self.tiers, |tier| tier.mmr), 0.0))
     }
 
     /// Initial requirement of a position of `size`, rounded up.
     fn imr(&self, size: Amount) -> Amount {
-        self.up(margin::tiered(self.notional(size), self.imr, &self.tiers, |tier| tier.imr))
+        self.up(self.required(size, margin::tiered(self.notional(size), self.imr, &self.tiers, |tier| tier.imr), 1.0))
+    }
+
+    /// What the market's rule makes of a requirement by its tiers, in settlement coins.
+    fn required(&self, size: Amount, tiered: f64, initial: f64) -> f64 {
+        let Some(Ruled { rule, open_interest, oi_cap }) = &self.ruled else { return tiered };
+        let notional = self.notional(size);
+        if notional == 0.0 {
+            return tiered;
+        }
+        rule.answer(&[notional, tiered / notional, *open_interest, *oi_cap, initial]).unwrap_or(tiered)
     }
 
     /// In settlement coins.

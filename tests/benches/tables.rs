@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use palisade_agents::ScriptHost;
+use palisade_agents::{ScriptHost, Sound};
 use palisade_engine::mechanisms::ALL;
 use palisade_engine::{Options, Simulation};
 use palisade_lab::frames::RunDir;
@@ -29,13 +29,14 @@ fn play(loaded: &Loaded, request: &RunRequest, out: Option<PathBuf>) {
 }
 
 /// Plays the same worlds with the rows of all tables recorded, as for a run that is written, and lets them go by.
-fn record(loaded: &Loaded, request: &RunRequest) {
+fn record(loaded: &Loaded, sound: &Sound, request: &RunRequest) {
+    let scripts = (loaded.library(), sound);
     for seed in request.seed..request.seed + u64::from(request.seeds) {
         for without_attackers in [false, true] {
             let options = Options { seed, without_attackers, without_tables: without_attackers, ..Options::default() };
             let mut simulation = Simulation::new(loaded.scenario(), &ALL, options).expect("a loaded scenario");
-            let mut host = ScriptHost::new(loaded.library(), loaded.scenario(), &simulation, request.host)
-                .expect("loaded scripts");
+            let mut host =
+                ScriptHost::of_sound(scripts, loaded.scenario(), &simulation, request.host).expect("loaded scripts");
             for step in 0..loaded.steps(request) {
                 simulation.step(&mut host);
                 if step % 256 == 255 {
@@ -57,10 +58,13 @@ fn tables(criterion: &mut Criterion) {
     let loaded = load(&request).expect("a built-in scenario");
     let heavy = Recording { positions: true, trades: true, reports: true, ..Recording::default() };
     let heavy = RunRequest { record: Record { recording: heavy, ..Record::default() }, ..request.clone() };
+    let simulation = Simulation::new(loaded.scenario(), &ALL, Options::default()).expect("a loaded scenario");
+    let host = ScriptHost::new(loaded.library(), loaded.scenario(), &simulation, request.host).expect("loaded scripts");
+    let sound = host.into_sound();
     let mut group = criterion.benchmark_group("tables");
     group.sample_size(10);
     group.bench_function("run without tables", |bencher| bencher.iter(|| play(&loaded, &request, None)));
-    group.bench_function("run recorded, not written", |bencher| bencher.iter(|| record(&loaded, &request)));
+    group.bench_function("run recorded, not written", |bencher| bencher.iter(|| record(&loaded, &sound, &request)));
     group.bench_function("run with tables", |bencher| {
         bencher.iter(|| play(&loaded, &request, Some(fresh(folder.path()))));
     });

@@ -89,6 +89,123 @@ fn native_and_scripted_rules_agree_on_the_published_rows() {
     }
 }
 
+/// What both twins answer for one row, which must be the same.
+fn answer(twins: &[Rule; 2], row: &[f64]) -> f64 {
+    let columns: Vec<&[f64]> = row.iter().map(std::slice::from_ref).collect();
+    let [native, script] = twins.each_ref().map(|rule| {
+        let mut found = Vec::new();
+        (rule.eval)(&columns, &mut found);
+        assert_eq!(found.len(), 1, "{rule:?} of {row:?}");
+        found[0]
+    });
+    assert_eq!(native.to_bits(), script.to_bits(), "{twins:?} of {row:?}");
+    native
+}
+
+#[test]
+fn rules_of_margin_penalties_and_votes_agree_with_the_rows_of_protocols() {
+    let rows: Vec<Value> = serde_json::from_str(include_str!("../vectors/rules.json")).expect("rows");
+    let requirements = twins("by_open_interest", "open_interest_margin");
+    let penalties = twins("by_shortfall", "shortfall_penalty");
+    let weights = twins("square_root", "quadratic_votes");
+    for row in &rows {
+        let input = |name: &str| row["inputs"][name].as_f64().expect("a number");
+        let expected = |name: &str| row["expected"][name].as_f64().expect("a number");
+        let (found, wanted) = match row["id"].as_str().expect("an id") {
+            id if id.starts_with("dydx-oimf-") => {
+                let asked = |initial| {
+                    answer(
+                        &requirements,
+                        &[1_000.0, input("initial_ratio"), input("open_interest"), input("oi_cap"), initial],
+                    )
+                };
+                assert_eq!(asked(0.0), 1_000.0 * input("initial_ratio"), "{id}: the maintenance ratio stays");
+                (asked(1.0) / 1_000.0, expected("ratio"))
+            }
+            id if id.starts_with("dydx-fillable-") => {
+                let names = ["ratio", "notional", "collateral", "requirement"];
+                (1.0 - expected("side") * answer(&penalties, &names.map(input)), expected("price_over_mark"))
+            }
+            id if id.starts_with("qv-sybil-") => {
+                let (tokens, accounts) = (input("credits"), input("accounts"));
+                let each = [answer(&weights, &[tokens / accounts, 0.0]), answer(&weights, &[0.0, tokens / accounts])];
+                assert_eq!(each[0], each[1], "{id}: staked or held");
+                (accounts * each[0], expected("votes"))
+            }
+            id => panic!("nobody asks for {id}"),
+        };
+        let tolerance = row["tolerance"]["abs"].as_f64().unwrap_or(1e-12 * wanted.abs());
+        assert!((found - wanted).abs() <= tolerance, "{}: {found} is not {wanted}", row["id"]);
+    }
+    assert_eq!(rows.len(), 18);
+}
+
+#[test]
+fn worlds_follow_the_rules_of_margin_penalties_and_votes_that_they_name() {
+    let figures = |scenario: &str, sets: &[&str]| {
+        let report = report(&request(scenario, sets)).expect("a run");
+        assert_eq!(report.first.faults.count, 0, "{scenario} {sets:?}");
+        report.outcomes.iter().map(|row| row.first.to_bits()).collect::<Vec<_>>()
+    };
+    let cases = [
+        (
+            "scenarios/thin_market.ron",
+            "protocol.markets.THIN-PERP.requirement_rule",
+            "tiered",
+            "by_open_interest",
+            "open_interest_margin",
+            "protocol.markets.THIN-PERP.oi_cap=60000.0",
+        ),
+        (
+            "scenarios/crash.ron",
+            "protocol.liquidation.penalty_rule",
+            "flat",
+            "by_shortfall",
+            "shortfall_penalty",
+            "protocol.liquidation.penalty=0.01",
+        ),
+        (
+            "scenarios/quorum_capture.ron",
+            "protocol.governance.weight_rule",
+            "tokens",
+            "square_root",
+            "quadratic_votes",
+            "protocol.governance.weight=current",
+        ),
+        (
+            "scenarios/quorum_capture.ron",
+            "protocol.governance.weight_rule",
+            "tokens",
+            "square_root",
+            "quadratic_votes",
+            "protocol.governance.weight=snapshot",
+        ),
+    ];
+    for (scenario, path, built_in, native, script, also) in cases {
+        let [usual, default, ruled, scripted] = [Some(built_in), None, Some(native), Some(script)].map(|name| {
+            let named = name.map(|name| format!("{path}={name:?}"));
+            let sets: Vec<&str> = named.as_deref().into_iter().chain([also]).collect();
+            figures(scenario, &sets)
+        });
+        assert_eq!(usual, default, "{path}: `{built_in}` is what is built in");
+        assert_eq!(ruled, scripted, "{path}: to the last bit");
+        assert_ne!(ruled, usual, "{path}: `{native}` makes a difference");
+    }
+}
+
+/// 60 voters with 100,000 tokens each weigh √100,000; 4 % of all that take one hand (0.04 · 60)² · 100,000 tokens.
+#[test]
+fn the_capital_of_a_quorum_follows_the_rule_of_weights() {
+    let set = "protocol.governance.weight_rule=\"square_root\"";
+    let report =
+        report(&RunRequest { steps: Some(2), ..request("scenarios/quorum_capture.ron", &[set]) }).expect("a run");
+    let root = 0.04 * 60.0;
+    let tokens = root * root * 100_000.0;
+    let expected = 258_300.0 * tokens / (4_000_000.0 - tokens);
+    let found = outcome(&report, "quorum_capital");
+    assert!((found / expected - 1.0).abs() < 1e-4, "{found} is not {expected}");
+}
+
 #[test]
 fn a_scripted_rule_takes_the_place_of_a_native_one_by_name() {
     let figures = |rule: &str| {

@@ -6,6 +6,7 @@ mod things;
 mod votes;
 
 pub use stake::{Cooling, CutWindow, Disposal, Holders, Holding, Holdings, Vault, VaultTerms};
+pub(crate) use terms::{FLAT, TIERED};
 pub use terms::{LiquidationRoute, LiquidationTerms, MarketTerms, UNLIMITED};
 pub use things::{External, Feed, Funds, Harm, History, Market, MarketState, Venue};
 pub use votes::{Change, Parameter, Proposal, Votable};

@@ -22,6 +22,8 @@ pub struct MarketTerms {
     pub funding_period: Span,
     /// Higher requirements for larger positions, in rising order of `above`.
     pub tiers: Vec<Tier>,
+    /// The name of the rule that says what a position requires.
+    pub requirement_rule: String,
     /// Initial margin ratio.
     pub imr: f64,
     /// Maintenance margin ratio.
@@ -54,6 +56,11 @@ pub struct MarketTerms {
     pub oi_cap_depth_share: f64,
 }
 
+/// The built-in requirement: the market's ratios and tiers.
+pub(crate) const TIERED: &str = "tiered";
+/// The built-in penalty: the same ratio for all.
+pub(crate) const FLAT: &str = "flat";
+
 /// No limit: larger than any amount of coins.
 pub const UNLIMITED: f64 = 1e15;
 
@@ -65,6 +72,7 @@ impl Default for MarketTerms {
             venues: Vec::new(),
             funding_period: Span(3_600_000),
             tiers: Vec::new(),
+            requirement_rule: TIERED.into(),
             imr: 0.05,
             mmr: 0.03,
             unrealized_weight: 0.0,
@@ -105,6 +113,8 @@ pub struct LiquidationTerms {
     pub route: LiquidationRoute,
     /// Penalty on the notional closed.
     pub penalty: f64,
+    /// The name of the rule that says what becomes of it in a case.
+    pub penalty_rule: String,
     /// Share of the penalty that the keeper gets (on the pool route).
     pub keeper_share: f64,
     /// Health that a partial liquidation restores.
@@ -120,6 +130,7 @@ impl Default for LiquidationTerms {
         Self {
             route: LiquidationRoute::Pool,
             penalty: 0.01,
+            penalty_rule: FLAT.into(),
             keeper_share: 0.5,
             target_health: 1.1,
             full_below: 0.5,

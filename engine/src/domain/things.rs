@@ -6,6 +6,7 @@ use bevy_ecs::prelude::Component;
 
 use super::AccountId;
 use crate::ledger::{AssetId, Slot};
+use crate::rule::Chosen;
 use crate::units::{Amount, Millis, Price, Span};
 
 /// The price of an asset that is made outside the world, in settlement coins. Absent for assets priced by trades.
@@ -127,6 +128,8 @@ pub struct Market {
     pub cost: i128,
     /// Factor that volatility puts on requirements.
     pub margin_factor: f64,
+    /// What a position requires, unless tiers say it.
+    pub requirement: Chosen,
 }
 
 impl Market {

@@ -13,6 +13,13 @@ pub fn share_to_target(collateral: f64, notional: f64, rate: f64, penalty: f64, 
     ((target * rate * notional - collateral) / gain).clamp(0.0, 1.0)
 }
 
+/// Penalty as a ratio of notional: none at the maintenance requirement, all of `penalty` once no collateral is left. So
+/// dYdX v4 moves the price at which a liquidation order may fill.
+#[must_use]
+pub fn penalty_by_shortfall(penalty: f64, collateral: f64, requirement: f64) -> f64 {
+    if requirement > 0.0 { penalty * (1.0 - collateral / requirement).clamp(0.0, 1.0) } else { penalty }
+}
+
 /// Price at which a position of signed `size` (contracts) brings collateral of `collateral` at `mark` to zero.
 #[must_use]
 pub fn bankruptcy_price(mark: f64, size: f64, collateral: f64) -> f64 {

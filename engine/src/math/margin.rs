@@ -32,6 +32,15 @@ pub fn tiered(notional: f64, base: f64, tiers: &[Tier], rate: fn(&Tier) -> f64) 
     requirement + (notional - from) * current
 }
 
+/// Requirement of `notional` at a rate that rises from `base` to the whole of it while open interest goes from half of its
+/// cap to the cap: as dYdX v4 scales initial margin, with the lower end at half of the upper one.
+#[must_use]
+pub fn scaled_by_open_interest(notional: f64, base: f64, open_interest: f64, cap: f64) -> f64 {
+    let lower = 0.5 * cap;
+    let part = if cap > 0.0 { ((open_interest - lower) / lower).clamp(0.0, 1.0) } else { 0.0 };
+    notional * (base + (1.0 - base).max(0.0) * part)
+}
+
 /// Factor on the base requirement: σ̂ ÷ σ_ref within a floor and a cap; 1 when no reference is set.
 #[must_use]
 pub fn volatility_factor(estimate: f64, reference: f64, floor: f64, cap: f64) -> f64 {

@@ -9,7 +9,7 @@ use bevy_ecs::prelude::{Component, Query, Res, World};
 use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejected, Who};
 use crate::book::Book;
 use crate::clock::Now;
-use crate::domain::{Account, AccountId, Feed, Funds, Market, MarketTerms, Positions};
+use crate::domain::{Account, AccountId, Feed, Funds, Market, MarketTerms, Positions, TIERED};
 use crate::ledger::Ledger;
 use crate::math::{margin, volatility};
 use crate::mechanism::{Assets, Mechanism, Setup};
@@ -18,6 +18,7 @@ use crate::params;
 use crate::phase::{Half, Phase};
 use crate::probe::{Cell, Outcome, Probe};
 use crate::registry::{Directory, Kind, Registry, part};
+use crate::rule::{Rule, RuleKind};
 use crate::scenario::SetupError;
 use crate::tx::Tx;
 use crate::units::{Amount, Millis, Span};
@@ -53,6 +54,17 @@ impl Mechanism for Margin {
             vol_cap: "ratio", 0.0, 100.0, Lower, "Largest factor on requirements.";
         ]);
         declare_view(registry);
+        let rule = |name, doc, eval| Rule::native(RuleKind::Requirement, name, doc, eval);
+        registry.rules.extend([
+            rule(TIERED, "The market's ratio, and those of its tiers.", |columns, out| {
+                out.extend(columns[0].iter().zip(columns[1]).map(|(notional, ratio)| notional * ratio));
+            }),
+            rule(
+                "by_open_interest",
+                "The initial ratio rises to 1 while open interest goes from half of its cap to the cap (dYdX v4).",
+                by_open_interest,
+            ),
+        ]);
         registry.actions.extend([
             ActionSpec {
                 name: "deposit",
@@ -102,10 +114,38 @@ impl Mechanism for Margin {
             let start = Volatility { variance: volatility::daily_variance(reference), mark: f64::NAN, seen: 0 };
             setup.world.entity_mut(entity).insert(start);
         }
+        choose_requirements(setup)?;
         setup.state::<Volatility>();
         setup.system(Phase::Margin, Half::Prepare, follow_volatility);
         Ok(())
     }
+}
+
+/// Gives every market the rule that its terms name.
+fn choose_requirements(setup: &mut Setup<'_>) -> Result<(), SetupError> {
+    for place in 0..setup.world.resource::<Directory>().count(Kind::Market) {
+        let Some(terms) = part::<MarketTerms>(setup.world, Kind::Market, place) else { continue };
+        let path = format!(
+            "protocol.markets.{}.requirement_rule",
+            setup.world.resource::<Directory>().name(Kind::Market, place)
+        );
+        let kind = (RuleKind::Requirement, TIERED);
+        let chosen = setup.rule_instead(kind, "requirement rule", &terms.requirement_rule, &path)?;
+        let entity = setup.world.resource::<Directory>().entity(Kind::Market, place);
+        if let Some(mut market) = entity.and_then(|entity| setup.world.get_mut::<Market>(entity)) {
+            market.requirement = chosen;
+        }
+    }
+    Ok(())
+}
+
+fn by_open_interest(columns: &[&[f64]], out: &mut Vec<f64>) {
+    let [notional, ratio, open_interest, cap, initial] = columns else { return };
+    out.extend((0..notional.len()).map(|row| {
+        // The maintenance ratio stays.
+        let cap = if initial[row] > 0.0 { cap[row] } else { 0.0 };
+        margin::scaled_by_open_interest(notional[row], ratio[row], open_interest[row], cap)
+    }));
 }
 
 fn follow_volatility(

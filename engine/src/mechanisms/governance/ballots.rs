@@ -15,10 +15,12 @@ use crate::host::Hook;
 use crate::inquiry::{Answers, Inquiries, Inquiry, Listeners};
 use crate::ledger::{AssetId, Bucket, Ledger, Slot};
 use crate::math::tally::{self, Choice, Tally, Weight};
+use crate::mechanism::Assets;
 use crate::queue::{self, Queue};
 use crate::registry::{Directory, Handle, Kind, Registry, part};
+use crate::rule::Chosen;
 use crate::tx::Tx;
-use crate::units::Amount;
+use crate::units::{Amount, Rounding, whole};
 use crate::valuation;
 
 /// The votes cast on a proposal, with their weights when cast.
@@ -29,10 +31,16 @@ pub(super) struct Ballots(pub(super) BTreeMap<AgentId, (Choice, Amount)>);
 #[derive(Component, Clone, Debug, Default)]
 pub(super) struct Answered(BTreeSet<AgentId>);
 
+/// The rule of weights.
+#[derive(Component, Clone, Debug)]
+pub(super) struct WeightRule(pub(super) Chosen);
+
 /// Every agent's weight at the end of the last step, by id.
 #[derive(Resource, Clone, Debug, Default)]
 pub(super) struct Checkpoint {
     weights: Arc<Vec<Amount>>,
+    /// What all weights come to, where a rule makes them.
+    total: Weight,
     /// Where each agent's wallet begins, in rising order.
     wallets: Vec<Slot>,
 }
@@ -45,13 +53,14 @@ pub(super) struct Estimates(pub(super) BTreeMap<(usize, AgentId), f64>);
 pub(super) fn begin(world: &mut World) {
     world.insert_resource(Checkpoint::default());
     world.insert_resource(Estimates::default());
-    let Some(token) = snapshot_token(world) else { return };
+    let Some(token) = snapshot_token(world) else { return keep_total(world) };
     world.resource_mut::<Ledger>().follow(Bucket::Wallet);
     let agents = world.resource::<Roster>().agents().iter().filter_map(|entity| world.get::<Agent>(*entity));
     let wallets: Vec<Slot> = agents.map(|agent| agent.wallet).collect();
     assert!(wallets.is_sorted(), "Invariant: wallets rise with their agents");
     let weights = Arc::new(all_weights(world, token));
-    world.insert_resource(Checkpoint { weights, wallets });
+    world.insert_resource(Checkpoint { weights, total: 0, wallets });
+    keep_total(world);
 }
 
 fn all_weights(world: &World, token: AssetId) -> Vec<Amount> {
@@ -62,7 +71,7 @@ fn all_weights(world: &World, token: AssetId) -> Vec<Amount> {
 
 /// Keeps every agent's weight for votes that open later: whoever moved no token and holds no shares weighs what it did.
 pub(super) fn keep_weights(world: &mut World) {
-    let Some(token) = snapshot_token(world) else { return };
+    let Some(token) = snapshot_token(world) else { return keep_total(world) };
     let moved = world.resource_mut::<Ledger>().take_changed(Bucket::Wallet);
     let mut checkpoint = std::mem::take(&mut *world.resource_mut::<Checkpoint>());
     let wallets = &checkpoint.wallets;
@@ -84,6 +93,43 @@ pub(super) fn keep_weights(world: &mut World) {
     }
     debug_assert!(*checkpoint.weights == all_weights(world, token), "Invariant: a weight changed unseen");
     *world.resource_mut::<Checkpoint>() = checkpoint;
+    keep_total(world);
+}
+
+/// Keeps what all weights come to, where a rule makes them: the supply of tokens says nothing of it.
+fn keep_total(world: &mut World) {
+    if rule(world).is_none_or(Chosen::is_built_in) {
+        return;
+    }
+    let current = || token(world).map(|token| all_weights(world, token)).unwrap_or_default();
+    let total = match snapshot_token(world) {
+        Some(_) => world.resource::<Checkpoint>().weights.iter().map(|weight| Weight::from(*weight)).sum(),
+        None => current().into_iter().map(Weight::from).sum(),
+    };
+    world.resource_mut::<Checkpoint>().total = total;
+}
+
+fn rule(world: &World) -> Option<&Chosen> {
+    part::<WeightRule>(world, Kind::Protocol, 0).map(|rule| &rule.0)
+}
+
+/// Tokens that weigh so many votes in one hand, in coins of both; `None` where no number of them does.
+#[allow(clippy::cast_precision_loss)]
+pub(super) fn tokens_for(world: &World, token: AssetId, votes: f64) -> Option<f64> {
+    let Some(rule) = rule(world).filter(|rule| !rule.is_built_in()) else { return Some(votes) };
+    let weigh =
+        |tokens: f64| rule.answer(&[tokens, 0.0]).unwrap_or(0.0).max(rule.answer(&[0.0, tokens]).unwrap_or(0.0));
+    let (mut low, mut high) =
+        (0.0, world.resource::<Ledger>().issued(token) as f64 / world.resource::<Assets>().scale(token));
+    if weigh(high) < votes {
+        return None;
+    }
+    // Halved until the places after the point are gone.
+    for _ in 0..64 {
+        let middle = f64::midpoint(low, high);
+        if weigh(middle) < votes { low = middle } else { high = middle }
+    }
+    Some(high)
 }
 
 /// The voting asset, where votes count past weights.
@@ -114,12 +160,26 @@ fn voting(world: &World, token: AssetId) -> impl Iterator<Item = usize> {
 
 fn weigh(world: &World, agent: &Agent, (token, vaults): (AssetId, impl Iterator<Item = usize>)) -> Amount {
     let held = world.resource::<Ledger>().balance(agent.wallet.asset(token));
-    vaults.map(|place| valuation::stake(world, agent.id, place)).fold(held, Amount::saturating_add)
+    let staked = vaults.map(|place| valuation::stake(world, agent.id, place)).fold(0, Amount::saturating_add);
+    match rule(world).filter(|rule| !rule.is_built_in()) {
+        None => held.saturating_add(staked),
+        Some(rule) => ruled(rule, (held, staked), world.resource::<Assets>().scale(token)),
+    }
 }
 
-/// All tokens there are, those burned left out.
+/// What a rule makes of tokens held and staked: nothing where it has no answer.
+#[allow(clippy::cast_precision_loss)]
+fn ruled(rule: &Chosen, (held, staked): (Amount, Amount), scale: f64) -> Amount {
+    let votes = rule.answer(&[held as f64 / scale, staked as f64 / scale]).unwrap_or(0.0);
+    whole(votes * scale, Rounding::Down).unwrap_or(Amount::MAX / 4)
+}
+
+/// All votes there are: the tokens, those burned left out, or what all weights came to where a rule makes them.
 pub(super) fn supply(world: &World) -> Weight {
     let Some(token) = token(world) else { return 0 };
+    if rule(world).is_some_and(|rule| !rule.is_built_in()) {
+        return world.resource::<Checkpoint>().total;
+    }
     let ledger = world.resource::<Ledger>();
     ledger.issued(token) - ledger.in_buckets(&[Bucket::Burned], token)
 }

@@ -19,6 +19,7 @@ use crate::mechanism::{Assets, Mechanism, Setup};
 use crate::params;
 use crate::phase::{Half, Phase};
 use crate::registry::{BlockSpec, Kind, Registry, part};
+use crate::rule::{Rule, RuleKind};
 use crate::scenario::{Role, SetupError};
 use crate::units::Span;
 
@@ -47,6 +48,9 @@ pub(super) struct GovernanceTerms {
     pub(super) token: String,
     /// Which balances count.
     pub(super) weight: Weighing,
+    /// The name of the rule that says how many votes they are. Under another one than `tokens`, a share of the supply is a
+    /// share of what the votes of all agents weigh together.
+    pub(super) weight_rule: String,
     /// Share of the supply that a proposer must exceed.
     pub(super) threshold: f64,
     /// Share of the supply that must vote.
@@ -77,6 +81,7 @@ impl Default for GovernanceTerms {
         Self {
             token: String::new(),
             weight: Weighing::Snapshot,
+            weight_rule: TOKENS.into(),
             threshold: 0.01,
             quorum: 0.04,
             quorum_counts: QuorumCounts::For,
@@ -92,6 +97,8 @@ impl Default for GovernanceTerms {
     }
 }
 
+/// The built-in rule of weights: a vote for each token.
+const TOKENS: &str = "tokens";
 /// A super quorum that no supply reaches.
 const NEVER: f64 = 2.0;
 
@@ -121,6 +128,22 @@ impl Mechanism for Governance {
             quorum: "ratio", 0.0, 1.0, Lower, "Share of the supply that must vote.";
             majority: "ratio", 0.0, 1.0, Lower, "Share of for and against that for must exceed.";
             super_quorum: "ratio", 0.0, 2.0, Lower, "Share of the supply whose votes pass a proposal at once; above 1 there is no such way.";
+        ]);
+        let rule = |name, doc, eval| Rule::native(RuleKind::Weight, name, doc, eval);
+        registry.rules.extend([
+            rule(TOKENS, "A vote for each token, in the wallet or at stake.", |columns, out| {
+                out.extend(columns[0].iter().zip(columns[1]).map(|(held, staked)| held + staked));
+            }),
+            rule(
+                "square_root",
+                "The square root of tokens held and staked, as in quadratic voting.",
+                |columns, out| {
+                    out.extend(columns[0].iter().zip(columns[1]).map(|(held, staked)| libm::sqrt(held + staked)));
+                },
+            ),
+            rule("staked", "A vote for each token at stake; those in wallets do not vote.", |columns, out| {
+                out.extend_from_slice(columns[1]);
+            }),
         ]);
         view::declare(registry);
         let action = |name, who, args, doc, run| ActionSpec { name, receiver: Receiver::Me, who, args, doc, run };
@@ -163,7 +186,9 @@ impl Mechanism for Governance {
         if terms.period.0 == 0 {
             return Err(SetupError::value(format!("{GOVERNANCE}.period"), "expected a time above zero"));
         }
-        setup.protocol((terms, Token(token)));
+        let path = format!("{GOVERNANCE}.weight_rule");
+        let rule = setup.rule_instead((RuleKind::Weight, TOKENS), "weight rule", &terms.weight_rule, &path)?;
+        setup.protocol((terms, Token(token), ballots::WeightRule(rule)));
         setup.world.init_resource::<Votable>();
         propose::give_drafts(setup.world);
         ballots::begin(setup.world);
@@ -180,12 +205,12 @@ impl Mechanism for Governance {
     }
 }
 
-/// The voting asset, and the coins of it that make a quorum.
+/// The voting asset, and the coins of it that make a quorum in one hand; `None` where no number of them does.
 #[allow(clippy::cast_precision_loss)]
 pub(super) fn quorum(world: &World) -> Option<(AssetId, f64)> {
     let token = token(world)?;
-    let votes = ballots::thresholds(world)?.quorum;
-    Some((token, votes as f64 / world.resource::<Assets>().scale(token)))
+    let votes = ballots::thresholds(world)?.quorum as f64 / world.resource::<Assets>().scale(token);
+    Some((token, ballots::tokens_for(world, token, votes)?))
 }
 
 fn terms(world: &World) -> Option<&GovernanceTerms> {

@@ -150,7 +150,7 @@ fn declare_own(registry: &mut Registry) {
             OwnScope::Agent,
             "votes",
             "token coins",
-            "Own votes now: tokens in the wallet and at stake.",
+            "Own votes now: what tokens in the wallet and at stake weigh.",
             |world, rows, out| {
                 out.extend(rows.agents.iter().map(|agent| coins(world, Weight::from(ballots::weight(world, *agent)))));
             },

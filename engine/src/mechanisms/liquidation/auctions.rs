@@ -331,7 +331,7 @@ fn sell(
     let place = usize::from(auction.market);
     let size = -auction.size.signum() * auction.size.abs().min(seizure.position.size.abs());
     let mark = part::<Market>(tx.world(), Kind::Market, place).and_then(|market| market.mark).ok_or(Rejected::STALE)?;
-    let penalty = tx.get::<LiquidationTerms>(tx.protocol()?)?.penalty;
+    let penalty = seizure.penalty(tx.world(), tx.get::<LiquidationTerms>(tx.protocol()?)?);
     let carrier = tx.account_of(taker, 0)?;
     Seizure::run(tx, account, |tx| {
         let cost = hand_over(tx, (account, carrier), (place, size), price)?;

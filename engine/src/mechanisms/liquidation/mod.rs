@@ -12,13 +12,13 @@ use crate::action::{ActionSpec, Actor, ArgKind, ArgSpec, Args, Receiver, Rejecte
 use crate::book::Book;
 use crate::clock::Now;
 use crate::domain::{
-    Account, AccountId, AgentId, CohortId, Cohorts, Funds, LiquidationRoute, LiquidationTerms, Market, MarketTerms,
-    Position, Positions, Risk,
+    Account, AccountId, AgentId, CohortId, Cohorts, FLAT, Funds, LiquidationRoute, LiquidationTerms, Market,
+    MarketTerms, Position, Positions, Risk,
 };
 use crate::event::{Event, EventTable};
 use crate::host::Hook;
 use crate::inquiry::{Inquiries, Inquiry};
-use crate::math::liquidation::share_to_target;
+use crate::math::liquidation::{penalty_by_shortfall, share_to_target};
 use crate::mechanism::{Assets, Mechanism, Setup};
 use crate::mechanisms::perp::{check_initial, fill_price, position};
 use crate::mechanisms::{harm, waterfall};
@@ -26,6 +26,7 @@ use crate::params;
 use crate::phase::{Half, Phase};
 use crate::probe::{Cell, Outcome, Probe};
 use crate::registry::{BlockSpec, Handle, Kind, Registry, part};
+use crate::rule::{Chosen, Rule, RuleKind};
 use crate::scenario::{Role, SetupError};
 use crate::settlement::{self, Trade};
 use crate::tx::Tx;
@@ -43,6 +44,15 @@ pub(super) struct Liquidation;
 struct Tally {
     liquidations: Amount,
     underwater: Amount,
+}
+
+/// The rule of penalties.
+#[derive(Component, Clone)]
+struct Penalties(Chosen);
+
+fn by_shortfall(columns: &[&[f64]], out: &mut Vec<f64>) {
+    let [ratio, _, collateral, requirement] = columns else { return };
+    out.extend((0..ratio.len()).map(|row| penalty_by_shortfall(ratio[row], collateral[row], requirement[row])));
 }
 
 const ACCOUNT: ArgSpec =
@@ -70,6 +80,15 @@ impl Mechanism for Liquidation {
             target_health: "ratio", 1.0, 10.0, Lower, "Net collateral ÷ maintenance requirement that a partial liquidation restores.";
             full_below: "ratio", 0.0, 1.0, Neither, "Health below which all of a position is closed at once.";
             throughput: "accounts/s", 0.0, 1e9, Lower, "Accounts that can be offered to keepers a second.";
+        ]);
+        let rule = |name, doc, eval| Rule::native(RuleKind::Penalty, name, doc, eval);
+        registry.rules.extend([
+            rule(FLAT, "The same penalty for all.", |columns, out| out.extend_from_slice(columns[0])),
+            rule(
+                "by_shortfall",
+                "None at the maintenance requirement, all of it once no collateral is left (dYdX v4's fillable price).",
+                by_shortfall,
+            ),
         ]);
         view::declare(registry);
         registry.actions.push(ActionSpec {
@@ -108,7 +127,9 @@ impl Mechanism for Liquidation {
 
     fn build(&self, setup: &mut Setup<'_>) -> Result<(), SetupError> {
         let terms: LiquidationTerms = setup.block(LIQUIDATION)?.unwrap_or_default();
-        setup.protocol((terms, Tally::default()));
+        let path = format!("{LIQUIDATION}.penalty_rule");
+        let rule = setup.rule_instead((RuleKind::Penalty, FLAT), "penalty rule", &terms.penalty_rule, &path)?;
+        setup.protocol((terms, Tally::default(), Penalties(rule)));
         setup.state::<LiquidationTerms>();
         setup.state::<Tally>();
         setup.system(Phase::Liquidate, Half::Prepare, offer_underwater_accounts);
@@ -201,6 +222,21 @@ impl Seizure {
         Ok(Self { account, position, risk, share: 1.0 })
     }
 
+    /// The penalty on what is closed of the position, as a ratio of its notional, by the protocol's rule.
+    #[allow(clippy::cast_precision_loss)]
+    fn penalty(self, world: &World, terms: &LiquidationTerms) -> f64 {
+        let place = usize::from(self.position.market);
+        let (Some(Penalties(rule)), Some(market)) =
+            (part::<Penalties>(world, Kind::Protocol, 0), part::<Market>(world, Kind::Market, place))
+        else {
+            return terms.penalty;
+        };
+        let coins = |units: f64| units / world.resource::<Assets>().settlement_scale();
+        let notional = coins(valuation::notional(market, self.position.size));
+        let (collateral, requirement) = (coins(self.risk.nc as f64), coins(self.risk.mmr as f64));
+        rule.answer(&[terms.penalty, notional, collateral, requirement]).map_or(terms.penalty, |ratio| ratio.min(0.5))
+    }
+
     /// Runs what takes the position away: it is judged, counted, and the account resolved when its loss is final.
     fn run(
         tx: &mut Tx<'_>,
@@ -260,7 +296,7 @@ fn allowed(world: &World, seizure: Seizure, terms: &LiquidationTerms) -> Result<
             collateral - terms.target_health * others,
             notional,
             mmr as f64 / notional,
-            terms.penalty,
+            seizure.penalty(world, terms),
             terms.target_health,
         )
     };
@@ -278,13 +314,14 @@ fn close_with_pool(tx: &mut Tx<'_>, actor: Actor, seizure: Seizure, terms: &Liqu
         return waterfall::resolve(tx, seizure.account, &mut waterfall::Queues::default());
     }
     let place = usize::from(seizure.position.market);
+    let penalty = seizure.penalty(tx.world(), terms);
     let size = -allowed(tx.world(), seizure, terms)? * seizure.position.size.signum();
     let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let market_terms = part::<MarketTerms>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let price = fill_price(market, market_terms, size)?;
     let cost = valuation::value(market, size, price, Rounding::Up).ok_or(Rejected::OVERFLOW)?;
     settlement::trade(tx, Trade { account: seizure.account, market: place, size, cost })?;
-    pay_penalty(tx, actor.agent, (seizure.account, cost), (terms.penalty, terms.keeper_share))?;
+    pay_penalty(tx, actor.agent, (seizure.account, cost), (penalty, terms.keeper_share))?;
     note(tx, seizure.account, (place, size, price, cost))
 }
 
@@ -324,7 +361,8 @@ fn take_over(tx: &mut Tx<'_>, actor: Actor, seizure: Seizure, terms: &Liquidatio
     let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let mark = market.mark.ok_or(Rejected::STALE)?.get();
     let bearable = seizure.risk.nc.max(0) as f64 / valuation::notional(market, size);
-    let penalty = if terms.penalty < bearable { terms.penalty } else { bearable };
+    let asked = seizure.penalty(tx.world(), terms);
+    let penalty = if asked < bearable { asked } else { bearable };
     let price = if size > 0 { mark * (1.0 + penalty) } else { mark * (1.0 - penalty) };
     hand_over(tx, (seizure.account, keeper), (place, size), price).map(drop)
 }

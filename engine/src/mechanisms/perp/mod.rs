@@ -23,6 +23,7 @@ use crate::mechanisms::vaults::VAULTS;
 use crate::params;
 use crate::phase::{Half, Phase};
 use crate::registry::{BlockSpec, Directory, Kind, Registry};
+use crate::rule::Chosen;
 use crate::scenario::SetupError;
 use crate::valuation::{DEPOSITS, INSURANCE, POOL};
 
@@ -175,6 +176,7 @@ fn open_market(setup: &mut Setup<'_>, name: &str, terms: MarketTerms) -> Result<
         short: 0,
         cost: 0,
         margin_factor: 1.0,
+        requirement: Chosen::default(),
     };
     setup.spawn(Kind::Market, name, (market, terms));
     Ok(())

@@ -204,7 +204,11 @@ impl Context {
             }
             self.subject_values.borrow().get(field).copied().unwrap_or(f64::NAN)
         } else {
-            self.public.borrow().value(field, index)
+            let public = self.public.borrow();
+            if !public.is_shown(field) {
+                return Err("this field was not looked up: read it by its name".into());
+            }
+            public.value(field, index)
         };
         self.note(Seen::Public { thing, field, kind, value });
         Ok(match kind {

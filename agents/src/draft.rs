@@ -341,7 +341,12 @@ impl CompiledHook {
 }
 
 fn hook_of(def: &ScriptFuncDef) -> Option<Hook> {
-    Hook::ALL.into_iter().find(|hook| def.name == hook.name() && def.params.len() == 2)
+    Hook::ALL.into_iter().find(|hook| def.name == hook.name() && is_hook(&def.name, def.params.len()))
+}
+
+/// Whether a function of this name and so many parameters is a hook, which scripts cannot call.
+pub(crate) fn is_hook(name: &str, parameters: usize) -> bool {
+    parameters == 2 && Hook::ALL.into_iter().any(|hook| hook.name() == name)
 }
 
 /// The statements of one function, which rhai only shows to a walk over the whole tree.

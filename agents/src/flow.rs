@@ -174,17 +174,20 @@ impl Inference<'_> {
 
 /// What a loop assigns may have any type by its second round.
 fn forget_assigned(frame: &mut Frame, parts: &FlowControl) {
+    let mut forget = |path: &[ASTNode<'_>]| {
+        if let Some(ASTNode::Stmt(Stmt::Assignment(assignment))) = path.last()
+            && let Expr::Variable(variable, ..) = &assignment.1.lhs
+            && let Some(ty) = frame.variable(&variable.1)
+        {
+            *ty = Type::Unknown;
+        }
+        true
+    };
     for statement in parts.body.statements() {
-        statement.walk(&mut Vec::new(), &mut |path| {
-            if let Some(ASTNode::Stmt(Stmt::Assignment(assignment))) = path.last()
-                && let Expr::Variable(variable, ..) = &assignment.1.lhs
-                && let Some(ty) = frame.variable(&variable.1)
-            {
-                *ty = Type::Unknown;
-            }
-            true
-        });
+        statement.walk(&mut Vec::new(), &mut forget);
     }
+    // A condition may be a block that assigns.
+    parts.expr.walk(&mut Vec::new(), &mut forget);
 }
 
 /// What a loop hands out, where that is plain.

@@ -46,10 +46,12 @@ impl ScriptHost {
         simulation: &Simulation,
         options: HostOptions,
     ) -> Result<Self, LoadError> {
+        rules::begin();
         Self::of_sound((library, &Sound::default()), scenario, simulation, options)
     }
 
-    /// The same, without looking again at strategies that another world of the same library and scenario found sound.
+    /// The same, without looking again at strategies that another world of the same library and scenario found sound. What
+    /// rules had to say since [`crate::begin_rules`] counts, so that nothing is lost of the making of the world.
     ///
     /// # Errors
     /// Those of [`ScriptHost::new`].
@@ -59,7 +61,6 @@ impl ScriptHost {
         simulation: &Simulation,
         options: HostOptions,
     ) -> Result<Self, LoadError> {
-        rules::begin();
         let around = Surroundings::of(simulation);
         let catalog = Catalog::of(around.registry);
         let packages = Packages::new();

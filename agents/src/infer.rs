@@ -8,7 +8,7 @@ use rhai::{ASTFlags, Expr, FnCallExpr, FnPtr, ImmutableString, Position};
 
 use crate::catalog::{Access, Catalog};
 use crate::constants;
-use crate::draft::Draft;
+use crate::draft::{self, Draft};
 use crate::natives;
 use crate::problem::did_you_mean;
 use crate::pure;
@@ -314,6 +314,10 @@ impl<'a> Inference<'a> {
 
     fn method(&mut self, frame: &Frame, record: Type, (call, at): (&FnCallExpr, Position), args: &[Type]) -> Type {
         let name = call.name.as_str();
+        // To rhai every function of a script is a method too, of whatever it is called on, and goes before the host's own.
+        if let Some(function) = self.draft.function(name, args.len()).filter(|_| !draft::is_hook(name, args.len())) {
+            return self.call(function, args.to_vec());
+        }
         if name == "has_position" {
             self.reads.extend(self.catalog.position_size());
         }

@@ -53,7 +53,7 @@ pub use needs::{NOT_APPLICABLE, words as needs};
 pub use outline::{Outline, outline};
 pub use problem::{LoadError, ScriptProblem, nearest};
 pub use profile::{HookCost, LineCost};
-pub use rules::rules;
+pub use rules::{begin as begin_rules, rules};
 pub use sandbox::HostOptions;
 #[cfg(feature = "signatures")]
 pub use signatures::signatures;

@@ -84,8 +84,8 @@ thread_local! {
     static TRIPPED: RefCell<Option<Fault>> = const { RefCell::new(None) };
 }
 
-/// Forgets what a world before left on this thread.
-pub(crate) fn begin() {
+/// Forgets what a world before left on this thread: to be called before a world is made whose rules may be scripts.
+pub fn begin() {
     COMPILED.with(RefCell::take);
     FAULTS.with(RefCell::take);
     TRIPPED.with(RefCell::take);
@@ -146,7 +146,12 @@ impl Compiled {
         };
         if let Err(fault) = result {
             out.clear();
-            FAULTS.with(|faults| faults.borrow_mut().push(fault));
+            // A rule is asked again and again in a step: what is wrong with it is said once.
+            FAULTS.with_borrow_mut(|faults| {
+                if !faults.contains(&fault) {
+                    faults.push(fault);
+                }
+            });
         }
     }
 

@@ -92,13 +92,13 @@ impl Chosen {
         self.0.is_none()
     }
 
-    /// The answer for one row, not below 0; `None` where what is built in stands, or the rule has no number to give.
+    /// The answer for one row; `None` where what is built in stands, or the rule has no number from 0 on to give.
     #[must_use]
     pub fn answer(&self, row: &[f64]) -> Option<f64> {
         let columns: Vec<&[f64]> = row.iter().map(std::slice::from_ref).collect();
         let mut out = Vec::with_capacity(1);
         self.0.as_ref()?(&columns, &mut out);
-        out.first().copied().filter(|value| value.is_finite()).map(|value| if value > 0.0 { value } else { 0.0 })
+        out.first().copied().filter(|value| value.is_finite() && *value >= 0.0)
     }
 }
 

@@ -66,7 +66,8 @@ pub struct Simulation {
     schedules: BTreeMap<(Phase, Half), Schedule>,
     order: [Phase; 12],
     clock: Clock,
-    recorder: Recorder,
+    /// None where no rows are recorded.
+    recorder: Option<Recorder>,
     manners: Vec<Manners>,
     faults: Vec<Fault>,
     fault_count: u64,
@@ -102,10 +103,8 @@ impl Simulation {
         Book::begin(&mut world);
         Ventures::begin(&mut world);
         view::freeze(&mut world);
-        let recorder = match options.without_tables {
-            true => Recorder::off(),
-            false => Recorder::of(&mut world, &scenario.measures, options.recording),
-        };
+        let recorder =
+            (!options.without_tables).then(|| Recorder::of(&mut world, &scenario.measures, options.recording));
         let manners = world.resource::<Cohorts>().0.iter().map(|_| Manners::default()).collect();
         Ok(Self {
             world,
@@ -154,7 +153,10 @@ impl Simulation {
         self.faults.extend(script_faults);
         self.faults.sort();
         Book::follow(&mut self.world);
-        self.recorder.record(&mut self.world, &measured, &self.faults);
+        match &mut self.recorder {
+            Some(recorder) => recorder.record(&mut self.world, &measured, &self.faults),
+            None => self.world.resource_mut::<Events>().clear(),
+        }
         self.faults.clear();
         self.next_step += 1;
     }
@@ -302,13 +304,13 @@ impl Simulation {
     /// The rows recorded since the last call.
     #[must_use]
     pub fn take_frames(&mut self) -> Vec<Frame> {
-        self.recorder.take()
+        self.recorder.as_mut().map(Recorder::take).unwrap_or_default()
     }
 
     /// The tables that describe the run as a whole, as of now.
     #[must_use]
     pub fn closing_frames(&self) -> Vec<Frame> {
-        self.recorder.closing(&self.world)
+        self.recorder.as_ref().map(|recorder| recorder.closing(&self.world)).unwrap_or_default()
     }
 
     /// The world, to read.

@@ -134,7 +134,7 @@ impl Public {
         let columns = Arc::make_mut(&mut self.columns);
         columns.resize(registry.public.len(), Vec::new());
         for (place, (column, field)) in columns.iter_mut().zip(&registry.public).enumerate() {
-            let is_shown = self.shown.get(place).is_none_or(|shown| *shown) && !field.of.is_momentary();
+            let is_shown = !field.of.is_momentary() && self.shown.get(place).is_none_or(|shown| *shown);
             let count = if is_shown { directory.count(field.of) } else { 0 };
             column.truncate(if field.fixed { count } else { 0 });
             column.extend((column.len()..count).map(|index| (field.read)(world, index)));
@@ -151,6 +151,12 @@ impl Public {
             }
         }
         self.shown = shown;
+    }
+
+    /// Whether a field, by its place, is among those frozen.
+    #[must_use]
+    pub fn is_shown(&self, field: usize) -> bool {
+        self.shown.get(field).is_none_or(|shown| *shown)
     }
 
     /// The frozen value of a public field, by its place in [`Registry::public`]; NaN when there is no such thing,

@@ -88,6 +88,7 @@ impl Session<'_> {
         let options = Options { seed, without_attackers, recording, without_tables, ..Options::default() };
         let scenario = &self.loaded.scenario;
         let explain = |error| self.loaded.explain(error);
+        palisade_agents::begin_rules();
         let simulation = Simulation::new(scenario, &mechanisms::ALL, options).map_err(|error| explain(error.into()))?;
         let scripts = (&self.loaded.library, &self.loaded.sound);
         let host = ScriptHost::of_sound(scripts, scenario, &simulation, self.request.host).map_err(explain)?;

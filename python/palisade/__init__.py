@@ -56,19 +56,18 @@ class Interrupted(PalisadeError):
 
 
 def program() -> str:
-    """The program: ``$PALISADE``, one on the path, or one built in the repository around this file or the working directory."""
+    """The program: ``$PALISADE``, one on the path, or one built in the repository around this file."""
     named = os.environ.get("PALISADE")
     if named:
         return named
     found = shutil.which("palisade")
     if found:
         return found
-    around = [folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "python" / "palisade").is_dir()]
-    for repository in (Path(__file__).resolve().parents[2], *around):
-        for profile in ("release", "debug"):
-            built = repository / "target" / profile / "palisade"
-            if built.is_file():
-                return str(built)
+    target = Path(__file__).resolve().parents[2] / "target"
+    for profile in ("release", "debug"):
+        built = target / profile / "palisade"
+        if built.is_file():
+            return str(built)
     raise FileNotFoundError("there is no `palisade` on the path; build it with `cargo build --release`, or name it in $PALISADE")
 
 

@@ -193,14 +193,14 @@ fn worlds_follow_the_rules_of_margin_penalties_and_votes_that_they_name() {
     }
 }
 
-/// 60 voters with 100,000 tokens each weigh √100,000; 4 % of all that take one hand (0.04 · 60)² · 100,000 tokens.
+/// 60 voters with 100,000 tokens each weigh √100,000. In one hand, t tokens are 4 % of all votes, their own among them, when
+/// √t is 0.04 ÷ 0.96 of the others': t = (60 ÷ 24)² · 100,000.
 #[test]
 fn the_capital_of_a_quorum_follows_the_rule_of_weights() {
     let set = "protocol.governance.weight_rule=\"square_root\"";
     let report =
         report(&RunRequest { steps: Some(2), ..request("scenarios/quorum_capture.ron", &[set]) }).expect("a run");
-    let root = 0.04 * 60.0;
-    let tokens = root * root * 100_000.0;
+    let tokens = 2.5 * 2.5 * 100_000.0;
     let expected = 258_300.0 * tokens / (4_000_000.0 - tokens);
     let found = outcome(&report, "quorum_capital");
     assert!((found / expected - 1.0).abs() < 1e-4, "{found} is not {expected}");
@@ -219,13 +219,64 @@ fn a_scripted_rule_takes_the_place_of_a_native_one_by_name() {
     assert_ne!(native, figures("stake_weighted_mean"));
 }
 
-#[test]
-fn a_rule_that_fails_publishes_nothing_and_is_counted() {
+/// A folder of scripts with the rule `broken`.
+fn broken(decides: &str, function: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let rules = folder.path().join("rules");
     fs::create_dir(&rules).expect("a folder");
-    let text = "//! name: broken\n//! decides: aggregate\n//! summary: fails\n\nfn aggregate(prices, stakes) {\n    throw \"out of order\"\n}\n";
+    let text = format!("//! name: broken\n//! decides: {decides}\n//! summary: fails\n\n{function}\n");
     fs::write(rules.join("broken.rhai"), text).expect("a file");
+    folder
+}
+
+/// The natives that stand for what is built in say the same.
+#[test]
+fn what_is_built_in_has_a_rule_that_says_so() {
+    let registry = Registry::of(&ALL);
+    for (name, row, expected) in [
+        ("tiered", &[2_000.0, 0.05, 1e6, 2e6, 1.0][..], 100.0),
+        ("flat", &[0.01, 2_000.0, 40.0, 50.0][..], 0.01),
+        ("tokens", &[3.0, 4.0][..], 7.0),
+        ("staked", &[3.0, 4.0][..], 4.0),
+    ] {
+        let rule = registry.rules.iter().find(|rule| rule.name == name).expect("a rule");
+        let columns: Vec<&[f64]> = row.iter().map(std::slice::from_ref).collect();
+        let mut found = Vec::new();
+        (rule.eval)(&columns, &mut found);
+        assert_eq!(found, [expected], "{name}");
+    }
+}
+
+#[test]
+fn what_a_rule_of_margin_or_votes_gets_wrong_changes_as_little_as_can_be_and_is_told_once_a_step() {
+    let usual = report(&request("scenarios/thin_market.ron", &[])).expect("a run");
+    for (function, faults) in [
+        ("fn requirement(notional, ratio, open_interest, oi_cap, initial) { throw \"no idea\" }", true),
+        ("fn requirement(notional, ratio, open_interest, oi_cap, initial) { -1.0 }", false),
+    ] {
+        let folder = broken("requirement", function);
+        let mut request =
+            request("scenarios/thin_market.ron", &["protocol.markets.THIN-PERP.requirement_rule=\"broken\""]);
+        request.scripts = vec![folder.path().to_owned()];
+        let report = report(&request).expect("the world goes on");
+        for name in ["attacker_net", "withdrawn", "liquidations"] {
+            assert_eq!(outcome(&report, name), outcome(&usual, name), "{name}: the ratios stand");
+        }
+        let count = report.first.faults.count;
+        assert!(if faults { (1..=720).contains(&count) } else { count == 0 }, "{count}");
+    }
+    // Of votes none is left, and what failed while the world was made is told as well.
+    let folder = broken("weight", "fn weight(held, staked) { if held > 0.0 { throw \"no votes\" } 0.0 }");
+    let mut request = request("scenarios/quorum_capture.ron", &["protocol.governance.weight_rule=\"broken\""]);
+    (request.scripts, request.steps) = (vec![folder.path().to_owned()], Some(1));
+    let report = report(&request).expect("the world goes on");
+    assert!(report.first.faults.places[0].message == "no votes", "{:?}", report.first.faults);
+    assert_eq!(outcome(&report, "proposals_executed"), 0.0);
+}
+
+#[test]
+fn a_rule_that_fails_publishes_nothing_and_is_counted() {
+    let folder = broken("aggregate", "fn aggregate(prices, stakes) {\n    throw \"out of order\"\n}");
     let mut request = request("scenarios/thin_market.ron", &["protocol.feeds.THIN.rule=\"broken\""]);
     (request.scripts, request.steps) = (vec![folder.path().to_owned()], Some(30));
     let report = report(&request).expect("the world goes on");

@@ -413,6 +413,11 @@ fn only_what_a_hook_reads_is_frozen() {
         "fn mark_of(m) { m.mark }\nfn decide(me, world) { let m = world.market(\"A\"); mark_of(m); m.feed.price }",
         &["Feed.price", "Market.feed", "Market.mark"],
     );
+    check_shown("fn price_of(f) { f.price }\nfn decide(me, world) { me.price_of(world.feed(\"A\")) }", &["Feed.price"]);
+    check_shown(
+        "fn decide(me, world) { let x = world.feed(\"A\"); let n = 0; do { x.price } while ({ x = world.venue(\"V\"); n += 1; n < 3 }) }",
+        &["Auction.price", "Feed.price", "Vault.price", "Venue.price"],
+    );
     // Of what nobody knows, whatever it may be.
     check_shown("fn decide(me, world) { let x = [world]; x[0].index }", &["Market.index"]);
 }

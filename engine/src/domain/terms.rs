@@ -113,7 +113,7 @@ pub struct LiquidationTerms {
     pub route: LiquidationRoute,
     /// Penalty on the notional closed.
     pub penalty: f64,
-    /// The name of the rule that says what becomes of it in a case.
+    /// The name of the rule that sets the penalty of each liquidation.
     pub penalty_rule: String,
     /// Share of the penalty that the keeper gets (on the pool route).
     pub keeper_share: f64,

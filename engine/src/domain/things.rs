@@ -128,7 +128,7 @@ pub struct Market {
     pub cost: i128,
     /// Factor that volatility puts on requirements.
     pub margin_factor: f64,
-    /// What a position requires, unless tiers say it.
+    /// The rule of what a position requires.
     pub requirement: Chosen,
 }
 

@@ -61,7 +61,7 @@ impl Mechanism for Margin {
             }),
             rule(
                 "by_open_interest",
-                "The initial ratio rises to 1 while open interest goes from half of its cap to the cap (dYdX v4).",
+                "The initial ratio rises to 1 while open interest goes from half of `oi_cap` to all of it (dYdX v4).",
                 by_open_interest,
             ),
         ]);

@@ -60,7 +60,6 @@ impl Recording {
 /// Rows not yet taken.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    is_off: bool,
     recording: Recording,
     steps: Vec<Steps>,
     positions: Frame,
@@ -98,7 +97,6 @@ impl Recorder {
             .collect();
         let is_kept = |table: &EventTable| world.resource::<Events>().keeps(*table);
         Self {
-            is_off: false,
             recording,
             steps,
             positions: positions::layout(),
@@ -108,25 +106,8 @@ impl Recorder {
         }
     }
 
-    /// No tables at all: what happens in a step is forgotten behind it.
-    pub(crate) fn off() -> Self {
-        Self {
-            is_off: true,
-            recording: Recording::default(),
-            steps: Vec::new(),
-            positions: positions::layout(),
-            events: Vec::new(),
-            faults: faults_layout(),
-            params: Vec::new(),
-        }
-    }
-
     /// Adds the rows of the step that just ended, with what scripts measured in it.
     pub(crate) fn record(&mut self, world: &mut World, measured: &[f64], faults: &[Fault]) {
-        if self.is_off {
-            world.resource_mut::<Events>().clear();
-            return;
-        }
         let now = *world.resource::<Now>();
         let mut row = Vec::new();
         for Steps { kind, probes, names, frame } in &mut self.steps {
@@ -176,14 +157,11 @@ impl Recorder {
 
     /// The tables that describe a whole run: agents, flows, parameters and refusals.
     pub(crate) fn closing(&self, world: &World) -> Vec<Frame> {
-        if self.is_off { Vec::new() } else { closing::closing(world, &self.params) }
+        closing::closing(world, &self.params)
     }
 
     /// Takes the rows of all step tables.
     pub(crate) fn take(&mut self) -> Vec<Frame> {
-        if self.is_off {
-            return Vec::new();
-        }
         let steps = self.steps.iter_mut().map(|steps| steps.frame.take());
         let mut frames: Vec<Frame> = steps.collect();
         frames.extend(self.events.iter_mut().map(|(.., frame)| frame.take()));

@@ -36,7 +36,8 @@ pub(super) struct Table {
     file: Shared,
 }
 
-/// A file whose bytes are digested as they go out. The writers of formats keep what they write to: this is their handle.
+/// A file whose bytes are digested as they go out. The writers of formats keep what they write to: this is their handle, and
+/// a lock that nobody else holds, as tables go from thread to thread.
 #[derive(Clone)]
 struct Shared(Arc<Mutex<BufWriter<Digesting>>>);
 

@@ -113,10 +113,15 @@ fn rule(world: &World) -> Option<&Chosen> {
     part::<WeightRule>(world, Kind::Protocol, 0).map(|rule| &rule.0)
 }
 
-/// Tokens that weigh so many votes in one hand, in coins of both; `None` where no number of them does.
+/// Tokens that weigh a share of all votes in one hand, which are so many now, in coins of both; `None` where no number of
+/// tokens does. Where a rule makes the weights, those bought add to all there are.
 #[allow(clippy::cast_precision_loss)]
-pub(super) fn tokens_for(world: &World, token: AssetId, votes: f64) -> Option<f64> {
+pub(super) fn tokens_for(world: &World, (token, share): (AssetId, f64), votes: f64) -> Option<f64> {
     let Some(rule) = rule(world).filter(|rule| !rule.is_built_in()) else { return Some(votes) };
+    if share >= 1.0 {
+        return None;
+    }
+    let votes = votes / (1.0 - share);
     let weigh =
         |tokens: f64| rule.answer(&[tokens, 0.0]).unwrap_or(0.0).max(rule.answer(&[0.0, tokens]).unwrap_or(0.0));
     let (mut low, mut high) =
@@ -171,7 +176,8 @@ fn weigh(world: &World, agent: &Agent, (token, vaults): (AssetId, impl Iterator<
 #[allow(clippy::cast_precision_loss)]
 fn ruled(rule: &Chosen, (held, staked): (Amount, Amount), scale: f64) -> Amount {
     let votes = rule.answer(&[held as f64 / scale, staked as f64 / scale]).unwrap_or(0.0);
-    whole(votes * scale, Rounding::Down).unwrap_or(Amount::MAX / 4)
+    // Twice as many of the largest weights still fit.
+    whole(votes * scale, Rounding::Down).map_or(Amount::MAX / 4, |votes| votes.min(Amount::MAX / 4))
 }
 
 /// All votes there are: the tokens, those burned left out, or what all weights came to where a rule makes them.

@@ -210,7 +210,7 @@ impl Mechanism for Governance {
 pub(super) fn quorum(world: &World) -> Option<(AssetId, f64)> {
     let token = token(world)?;
     let votes = ballots::thresholds(world)?.quorum as f64 / world.resource::<Assets>().scale(token);
-    Some((token, ballots::tokens_for(world, token, votes)?))
+    Some((token, ballots::tokens_for(world, (token, terms(world)?.quorum), votes)?))
 }
 
 fn terms(world: &World) -> Option<&GovernanceTerms> {

@@ -32,27 +32,42 @@ impl Contestant {
     }
 }
 
-/// All contestants; plain Rust comes first.
+/// What makes a contestant.
+type Make = Box<dyn FnOnce(&'static str) -> Contestant>;
+
+/// Plain Rust, which comes first, and the contestants whose names begin with `only`: nothing is made of the others.
 #[must_use]
-pub(crate) fn all(traders: u32) -> Vec<Contestant> {
+pub(crate) fn all(traders: u32, only: &str) -> Vec<Contestant> {
     let registry = simulation(0).registry().clone();
     let [native, batches] = [Form::Intents, Form::Batch].map(|form| NativeHost::new(&registry, form));
-    vec![
-        Contestant::new("plain", move |steps| {
+    let seam = |chunk, form: Option<NativeHost>| -> Make {
+        let registry = registry.clone();
+        Box::new(move |name| match form {
+            Some(host) => lean(name, (traders, chunk), &registry, host),
+            None => lean(name, (traders, chunk), &registry, scripted(traders)),
+        })
+    };
+    let plain = move |name| {
+        Contestant::new(name, move |steps| {
             let mut plain = Workload::new(traders);
             let time = timed(steps, |step| plain.step(step));
             (time, plain.digest())
-        }),
-        lean("seam native", (traders, usize::MAX), &registry, native),
-        lean("seam native chunked", (traders, CHUNK), &registry, native),
-        lean("seam native in batches", (traders, usize::MAX), &registry, batches),
-        lean("seam native in batches chunked", (traders, CHUNK), &registry, batches),
-        lean("seam scripted", (traders, usize::MAX), &registry, scripted(traders)),
-        lean("seam scripted chunked", (traders, CHUNK), &registry, scripted(traders)),
-        engine("engine native", traders, native),
-        engine("engine native in batches", traders, batches),
-        engine("engine scripted", traders, scripted(traders)),
-    ]
+        })
+    };
+    let contestants: Vec<(&'static str, Make)> = vec![
+        ("plain", Box::new(plain)),
+        ("seam native", seam(usize::MAX, Some(native))),
+        ("seam native chunked", seam(CHUNK, Some(native))),
+        ("seam native in batches", seam(usize::MAX, Some(batches))),
+        ("seam native in batches chunked", seam(CHUNK, Some(batches))),
+        ("seam scripted", seam(usize::MAX, None)),
+        ("seam scripted chunked", seam(CHUNK, None)),
+        ("engine native", Box::new(move |name| engine(name, traders, native))),
+        ("engine native in batches", Box::new(move |name| engine(name, traders, batches))),
+        ("engine scripted", Box::new(move |name| engine(name, traders, scripted(traders)))),
+    ];
+    let wanted = contestants.into_iter().filter(|(name, _)| *name == "plain" || name.starts_with(only));
+    wanted.map(|(name, make)| make(name)).collect()
 }
 
 fn lean(

@@ -58,13 +58,13 @@ fn expected(traders: u32, steps: u64) -> String {
     plain.digest().to_string()
 }
 
-fn digests() {
+fn digests(only: &str) {
     for (traders, steps, published) in PUBLISHED {
         assert_eq!(expected(traders, steps), published, "plain Rust, {traders} traders");
     }
     for (traders, steps) in sizes() {
         let expected = expected(traders, steps);
-        for contestant in &mut all(traders) {
+        for mut contestant in all(traders, only) {
             let (_, digest) = contestant.run(steps);
             assert_eq!(digest.to_string(), expected, "{}, {traders} traders", contestant.name);
         }
@@ -75,8 +75,7 @@ fn digests() {
 fn table(only: &str) {
     println!("CPU ns per agent-decision, median of {ROUNDS} runs, and its ratio to plain Rust");
     for (traders, steps) in sizes() {
-        let mut contestants = all(traders);
-        contestants.retain(|contestant| contestant.name == "plain" || contestant.name.starts_with(only));
+        let mut contestants = all(traders, only);
         let mut times = vec![Vec::new(); contestants.len()];
         for round in 0..ROUNDS {
             for (contestant, times) in contestants.iter_mut().zip(&mut times) {
@@ -105,7 +104,7 @@ fn protocol_sizes() -> Vec<u32> {
 /// A decision of plain Rust among 10,000.
 fn plain_ns() -> f64 {
     let (traders, steps) = if is_bench() { (10_000, 20) } else { SMALL };
-    let plain = &mut all(traders)[0];
+    let plain = &mut all(traders, "plain")[0];
     let mut times: Vec<Duration> = (0..ROUNDS).map(|_| plain.run(steps).0).collect();
     median(&mut times) / (f64::from(traders) * count(steps))
 }
@@ -120,8 +119,8 @@ fn median(times: &mut [Duration]) -> f64 {
 }
 
 fn workload(criterion: &mut Criterion) {
-    digests();
     let only = std::env::var("REFERENCE_ONLY").unwrap_or_default();
+    digests(&only);
     if is_bench() {
         table(&only);
     }
@@ -134,7 +133,7 @@ fn workload(criterion: &mut Criterion) {
         group.sample_size(10).sampling_mode(SamplingMode::Flat);
         group.warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_millis(500));
         group.throughput(Throughput::Elements(u64::from(traders) * steps));
-        for contestant in &mut all(traders) {
+        for contestant in &mut all(traders, "") {
             group.bench_function(BenchmarkId::from_parameter(contestant.name), |bench| {
                 bench.iter_custom(|runs| (0..runs).map(|_| contestant.run(steps).0).sum());
             });

@@ -64,6 +64,9 @@ fn tables(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tables");
     group.sample_size(10);
     group.bench_function("run without tables", |bencher| bencher.iter(|| play(&loaded, &request, None)));
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let all = RunRequest { jobs, ..request.clone() };
+    group.bench_function("run without tables, all cores", |bencher| bencher.iter(|| play(&loaded, &all, None)));
     group.bench_function("run recorded, not written", |bencher| bencher.iter(|| record(&loaded, &sound, &request)));
     group.bench_function("run with tables", |bencher| {
         bencher.iter(|| play(&loaded, &request, Some(fresh(folder.path()))));

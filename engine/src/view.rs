@@ -123,6 +123,15 @@ impl Public {
         public
     }
 
+    /// The view of the world as it stands, of what somebody reads alone.
+    #[must_use]
+    pub fn shown_to<'a>(world: &World, reads: impl IntoIterator<Item = &'a Reads>) -> Self {
+        let mut public = Self::default();
+        public.show_only(world.resource::<Registry>().public.len(), reads);
+        public.refresh(world);
+        public
+    }
+
     /// Brings the view up to the world as it stands, in place where nobody else holds it.
     fn refresh(&mut self, world: &World) {
         let (registry, directory) = (world.resource::<Registry>(), world.resource::<Directory>());

@@ -101,7 +101,7 @@ impl Stage {
             subject,
             subject_values: &values,
             own: &own,
-            public: world.resource::<Public>(),
+            public: &Public::of(world),
             streams: Streams::new(7),
             directory: world.resource::<Directory>(),
         };

@@ -114,7 +114,8 @@ impl World {
                 subject,
                 subject_values: &self.momentary(subject),
                 own: &own,
-                public: world.resource::<Public>(),
+                // What inference overlooked is a fault of the interpreter, and a difference.
+                public: &Public::shown_to(world, [&reads]),
                 streams: Streams::new(7),
                 directory: world.resource::<Directory>(),
             };

@@ -295,7 +295,7 @@ impl Draft {
         for source in &self.sources {
             let text = text(engine, source);
             let part = engine.compile_with_scope(&scope, &text).map_err(|error| parse_problem(source, &error))?;
-            functions.extend(part.iter_fn_def().map(|def| match hook_of(def) {
+            functions.extend(part.iter_fn_def().map(|def| match hook_of(&def.name, def.params.len()) {
                 Some(hook) => Shared::new(ScriptFuncDef { name: entry(hook).into(), ..(**def).clone() }),
                 None => def.clone(),
             }));
@@ -340,13 +340,9 @@ impl CompiledHook {
     }
 }
 
-fn hook_of(def: &ScriptFuncDef) -> Option<Hook> {
-    Hook::ALL.into_iter().find(|hook| def.name == hook.name() && is_hook(&def.name, def.params.len()))
-}
-
-/// Whether a function of this name and so many parameters is a hook, which scripts cannot call.
-pub(crate) fn is_hook(name: &str, parameters: usize) -> bool {
-    parameters == 2 && Hook::ALL.into_iter().any(|hook| hook.name() == name)
+/// The hook that a function of this name and so many parameters is: scripts cannot call it.
+pub(crate) fn hook_of(name: &str, parameters: usize) -> Option<Hook> {
+    Hook::ALL.into_iter().find(|hook| name == hook.name() && parameters == 2)
 }
 
 /// The statements of one function, which rhai only shows to a walk over the whole tree.

@@ -315,7 +315,8 @@ impl<'a> Inference<'a> {
     fn method(&mut self, frame: &Frame, record: Type, (call, at): (&FnCallExpr, Position), args: &[Type]) -> Type {
         let name = call.name.as_str();
         // To rhai every function of a script is a method too, of whatever it is called on, and goes before the host's own.
-        if let Some(function) = self.draft.function(name, args.len()).filter(|_| !draft::is_hook(name, args.len())) {
+        let own = self.draft.function(name, args.len());
+        if let Some(function) = own.filter(|_| draft::hook_of(name, args.len()).is_none()) {
             return self.call(function, args.to_vec());
         }
         if name == "has_position" {

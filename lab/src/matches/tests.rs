@@ -283,19 +283,12 @@ fn shards_together_are_the_whole() {
         let (mut schedule, toy) = (schedule(), Toy::until(u64::MAX));
         let (played, matches) = replay(&plan(None), &mut schedule, (gathered.path(), &begun), &toy)?;
         assert_eq!(matches.told(), [""; 0]);
-        {
-            let files = [("toy.json", format!("{{\"matches\": {}}}\n", played.matches))];
-            let made = Made {
-                pairings: schedule.pairings(),
-                complete: true,
-                files: &files,
-                tables: Vec::new(),
-                recorded: None,
-            };
-            assert!(matches.tabulate(&plan(None), made)?);
-            drop(matches);
-            gathered.put()?;
-        }
+        let files = [("toy.json", format!("{{\"matches\": {}}}\n", played.matches))];
+        let made =
+            Made { pairings: schedule.pairings(), complete: true, files: &files, tables: Vec::new(), recorded: None };
+        assert!(matches.tabulate(&plan(None), made)?);
+        drop(matches);
+        gathered.put()?;
         Ok(played)
     };
     assert!(merged(&paths[..2]).unwrap_err().to_string().contains("shard 3 of 3 is missing"));

@@ -53,14 +53,18 @@ pub(super) struct Estimates(pub(super) BTreeMap<(usize, AgentId), f64>);
 pub(super) fn begin(world: &mut World) {
     world.insert_resource(Checkpoint::default());
     world.insert_resource(Estimates::default());
-    let Some(token) = snapshot_token(world) else { return keep_total(world) };
+    begin_snapshots(world);
+    keep_total(world);
+}
+
+fn begin_snapshots(world: &mut World) {
+    let Some(token) = snapshot_token(world) else { return };
     world.resource_mut::<Ledger>().follow(Bucket::Wallet);
     let agents = world.resource::<Roster>().agents().iter().filter_map(|entity| world.get::<Agent>(*entity));
     let wallets: Vec<Slot> = agents.map(|agent| agent.wallet).collect();
     assert!(wallets.is_sorted(), "Invariant: wallets rise with their agents");
     let weights = Arc::new(all_weights(world, token));
     world.insert_resource(Checkpoint { weights, total: 0, wallets });
-    keep_total(world);
 }
 
 fn all_weights(world: &World, token: AssetId) -> Vec<Amount> {
@@ -69,9 +73,15 @@ fn all_weights(world: &World, token: AssetId) -> Vec<Amount> {
     agents.map(|agent| weigh(world, agent, (token, vaults.iter().copied()))).collect()
 }
 
-/// Keeps every agent's weight for votes that open later: whoever moved no token and holds no shares weighs what it did.
+/// Keeps every agent's weight for votes that open later, and what all come to.
 pub(super) fn keep_weights(world: &mut World) {
-    let Some(token) = snapshot_token(world) else { return keep_total(world) };
+    keep_snapshots(world);
+    keep_total(world);
+}
+
+/// Whoever moved no token and holds no shares weighs what it did.
+fn keep_snapshots(world: &mut World) {
+    let Some(token) = snapshot_token(world) else { return };
     let moved = world.resource_mut::<Ledger>().take_changed(Bucket::Wallet);
     let mut checkpoint = std::mem::take(&mut *world.resource_mut::<Checkpoint>());
     let wallets = &checkpoint.wallets;
@@ -93,31 +103,25 @@ pub(super) fn keep_weights(world: &mut World) {
     }
     debug_assert!(*checkpoint.weights == all_weights(world, token), "Invariant: a weight changed unseen");
     *world.resource_mut::<Checkpoint>() = checkpoint;
-    keep_total(world);
 }
 
 /// Keeps what all weights come to, where a rule makes them: the supply of tokens says nothing of it.
 fn keep_total(world: &mut World) {
-    if rule(world).is_none_or(Chosen::is_built_in) {
-        return;
-    }
-    let current = || token(world).map(|token| all_weights(world, token)).unwrap_or_default();
-    let total = match snapshot_token(world) {
-        Some(_) => world.resource::<Checkpoint>().weights.iter().map(|weight| Weight::from(*weight)).sum(),
-        None => current().into_iter().map(Weight::from).sum(),
-    };
-    world.resource_mut::<Checkpoint>().total = total;
+    let Some(token) = token(world).filter(|_| rule(world).is_some()) else { return };
+    let weights = snapshot(world).unwrap_or_else(|| Arc::new(all_weights(world, token)));
+    world.resource_mut::<Checkpoint>().total = weights.iter().map(|weight| Weight::from(*weight)).sum();
 }
 
+/// The rule that makes the weights, where tokens held and staked are not what they are.
 fn rule(world: &World) -> Option<&Chosen> {
-    part::<WeightRule>(world, Kind::Protocol, 0).map(|rule| &rule.0)
+    part::<WeightRule>(world, Kind::Protocol, 0).map(|rule| &rule.0).filter(|rule| !rule.is_built_in())
 }
 
 /// Tokens that weigh a share of all votes in one hand, which are so many now, in coins of both; `None` where no number of
 /// tokens does. Where a rule makes the weights, those bought add to all there are.
 #[allow(clippy::cast_precision_loss)]
 pub(super) fn tokens_for(world: &World, (token, share): (AssetId, f64), votes: f64) -> Option<f64> {
-    let Some(rule) = rule(world).filter(|rule| !rule.is_built_in()) else { return Some(votes) };
+    let Some(rule) = rule(world) else { return Some(votes) };
     if share >= 1.0 {
         return None;
     }
@@ -166,7 +170,7 @@ fn voting(world: &World, token: AssetId) -> impl Iterator<Item = usize> {
 fn weigh(world: &World, agent: &Agent, (token, vaults): (AssetId, impl Iterator<Item = usize>)) -> Amount {
     let held = world.resource::<Ledger>().balance(agent.wallet.asset(token));
     let staked = vaults.map(|place| valuation::stake(world, agent.id, place)).fold(0, Amount::saturating_add);
-    match rule(world).filter(|rule| !rule.is_built_in()) {
+    match rule(world) {
         None => held.saturating_add(staked),
         Some(rule) => ruled(rule, (held, staked), world.resource::<Assets>().scale(token)),
     }
@@ -183,7 +187,7 @@ fn ruled(rule: &Chosen, (held, staked): (Amount, Amount), scale: f64) -> Amount 
 /// All votes there are: the tokens, those burned left out, or what all weights came to where a rule makes them.
 pub(super) fn supply(world: &World) -> Weight {
     let Some(token) = token(world) else { return 0 };
-    if rule(world).is_some_and(|rule| !rule.is_built_in()) {
+    if rule(world).is_some() {
         return world.resource::<Checkpoint>().total;
     }
     let ledger = world.resource::<Ledger>();

@@ -177,7 +177,7 @@ fn opened(world: &World, account: AccountId) -> Result<Auction, Rejected> {
     let sign = position.size.signum();
     let scale = world.resource::<Assets>().settlement_scale();
     let lot = whole(terms.lot * scale / valuation::notional(market, 1), Rounding::Down).unwrap_or(Amount::MAX);
-    let size = sign * allowed(world, seizure, liquidation)?.min(lot.max(1));
+    let size = sign * allowed(world, seizure, (liquidation, seizure.penalty(world, liquidation)))?.min(lot.max(1));
     let floor = bankruptcy_price(mark, position.size as f64 * market.unit, seizure.risk.nc.max(0) as f64);
     let opened = world.resource::<Now>().time;
     Ok(Auction {

@@ -35,6 +35,8 @@ use crate::valuation;
 pub(super) use auctions::Auctions;
 
 const LIQUIDATION: &str = "protocol.liquidation";
+/// The largest penalty, as a ratio of the notional closed.
+const MAX_PENALTY: f64 = 0.5;
 
 /// Liquidation.
 pub(super) struct Liquidation;
@@ -75,7 +77,7 @@ impl Mechanism for Liquidation {
             "Route, penalty, target health and throughput of liquidations.",
         ));
         registry.params.extend(params![LiquidationTerms, Kind::Protocol, "protocol.liquidation";
-            penalty: "ratio", 0.0, 0.5, Lower, "Penalty on the notional closed.";
+            penalty: "ratio", 0.0, MAX_PENALTY, Lower, "Penalty on the notional closed.";
             keeper_share: "ratio", 0.0, 1.0, Lower, "Share of the penalty that the keeper gets on the pool route.";
             target_health: "ratio", 1.0, 10.0, Lower, "Net collateral ÷ maintenance requirement that a partial liquidation restores.";
             full_below: "ratio", 0.0, 1.0, Neither, "Health below which all of a position is closed at once.";
@@ -234,7 +236,8 @@ impl Seizure {
         let coins = |units: f64| units / world.resource::<Assets>().settlement_scale();
         let notional = coins(valuation::notional(market, self.position.size));
         let (collateral, requirement) = (coins(self.risk.nc as f64), coins(self.risk.mmr as f64));
-        rule.answer(&[terms.penalty, notional, collateral, requirement]).map_or(terms.penalty, |ratio| ratio.min(0.5))
+        rule.answer(&[terms.penalty, notional, collateral, requirement])
+            .map_or(terms.penalty, |ratio| ratio.min(MAX_PENALTY))
     }
 
     /// Runs what takes the position away: it is judged, counted, and the account resolved when its loss is final.
@@ -280,7 +283,7 @@ fn largest(world: &World, positions: &Positions) -> Option<Position> {
 
 /// Base units to close: the keeper's share of what the protocol allows, all of it once health is too low.
 #[allow(clippy::cast_precision_loss)]
-fn allowed(world: &World, seizure: Seizure, terms: &LiquidationTerms) -> Result<Amount, Rejected> {
+fn allowed(world: &World, seizure: Seizure, (terms, penalty): (&LiquidationTerms, f64)) -> Result<Amount, Rejected> {
     let place = usize::from(seizure.position.market);
     let market = part::<Market>(world, Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let market_terms = part::<MarketTerms>(world, Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
@@ -296,7 +299,7 @@ fn allowed(world: &World, seizure: Seizure, terms: &LiquidationTerms) -> Result<
             collateral - terms.target_health * others,
             notional,
             mmr as f64 / notional,
-            seizure.penalty(world, terms),
+            penalty,
             terms.target_health,
         )
     };
@@ -315,7 +318,7 @@ fn close_with_pool(tx: &mut Tx<'_>, actor: Actor, seizure: Seizure, terms: &Liqu
     }
     let place = usize::from(seizure.position.market);
     let penalty = seizure.penalty(tx.world(), terms);
-    let size = -allowed(tx.world(), seizure, terms)? * seizure.position.size.signum();
+    let size = -allowed(tx.world(), seizure, (terms, penalty))? * seizure.position.size.signum();
     let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let market_terms = part::<MarketTerms>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let price = fill_price(market, market_terms, size)?;
@@ -353,7 +356,8 @@ fn take_over(tx: &mut Tx<'_>, actor: Actor, seizure: Seizure, terms: &Liquidatio
     let place = usize::from(seizure.position.market);
     let keeper = tx.account_of(actor.agent, 0)?;
     let affordable = affordable(tx, keeper, place)?;
-    let size = allowed(tx.world(), seizure, terms)?.min(affordable);
+    let asked = seizure.penalty(tx.world(), terms);
+    let size = allowed(tx.world(), seizure, (terms, asked))?.min(affordable);
     if size == 0 {
         return Err(Rejected::MARGIN);
     }
@@ -361,7 +365,6 @@ fn take_over(tx: &mut Tx<'_>, actor: Actor, seizure: Seizure, terms: &Liquidatio
     let market = part::<Market>(tx.world(), Kind::Market, place).ok_or(Rejected::NOT_FOUND)?;
     let mark = market.mark.ok_or(Rejected::STALE)?.get();
     let bearable = seizure.risk.nc.max(0) as f64 / valuation::notional(market, size);
-    let asked = seizure.penalty(tx.world(), terms);
     let penalty = if asked < bearable { asked } else { bearable };
     let price = if size > 0 { mark * (1.0 + penalty) } else { mark * (1.0 - penalty) };
     hand_over(tx, (seizure.account, keeper), (place, size), price).map(drop)
